@@ -1,0 +1,58 @@
+/**
+ * Every limit of the store, with its reason. Bytes, milliseconds and counts are named in the identifier.
+ * What is refused here is refused at the door, before anything is written.
+ */
+export const limits = {
+  /** One write is one LevelDB batch and one SQLite transaction; larger ones would stall the event loop. */
+  recordsPerWriteMax: 10_000,
+  /** float32 values in one vector: four times the largest embedding in common use. */
+  dimensionMax: 16_384,
+  /** Characters of a record id: it is an index key in SQLite and stands in every header. */
+  idLengthMax: 1_024,
+  /** Characters of a document; one frame must fit into memory several times over. */
+  documentLengthMax: 16 * 1024 * 1024,
+  uriLengthMax: 8_192,
+  metadataKeyLengthMax: 512,
+  metadataKeysMax: 1_024,
+  /** Characters of one record's metadata as JSON. */
+  metadataLengthMax: 1024 * 1024,
+  actorLengthMax: 256,
+  reasonLengthMax: 1_024,
+  idempotencyKeyLengthMax: 256,
+  /** Nesting of `$and` and `$or`; deeper ones are accidents or attacks. */
+  filterDepthMax: 64,
+  /** Clauses of one filter: SQLite admits 500 terms in a compound and 1,000 levels in an expression. */
+  filterClausesMax: 256,
+  /** Values of one `$in` or `$nin`. */
+  filterValuesMax: 10_000,
+  /** Characters of a regular expression. */
+  regexLengthMax: 4_096,
+  /** Vectors in one query call. */
+  queryVectorsMax: 1_000,
+  /** Neighbours of one query. */
+  resultsMax: 100_000,
+  /** Chroma's rule for names. */
+  nameLengthMin: 3,
+  nameLengthMax: 512,
+  /** HNSW: memory per node grows with it, recall does not beyond this. */
+  maxNeighborsMax: 512,
+  efMax: 100_000,
+
+  /** Waiting writes that one group commit takes together at most. */
+  groupRecordsMax: 10_000,
+  groupBytesMax: 32 * 1024 * 1024,
+  /** Writes that may wait; beyond, callers are told to slow down instead of filling memory. */
+  queuedBytesMax: 512 * 1024 * 1024,
+  /** Newest part of the log that every open reads and checks: more than LevelDB may have to recover. */
+  verifiedAtOpenBytes: 8 * 1024 * 1024,
+  /** Free space that must remain: LevelDB loses acknowledged writes when it meets a full disk. */
+  diskReserveBytes: 64 * 1024 * 1024,
+  /** Operation records that a replay applies in one transaction. */
+  replayBatchRecords: 1_000,
+  /** Operation records that a reader of the log holds at once. */
+  readAheadRecords: 256,
+  /** Size of SQLite's write-ahead log at which it is folded into the database. */
+  walBytesMax: 16 * 1024 * 1024,
+  /** A growing segment is sealed at the latest with this many vectors. */
+  growingVectorsMax: 20_000,
+} as const

@@ -1,0 +1,215 @@
+/**
+ * The words of the store, as plain data: what callers hand in and get back, and what the log holds.
+ * No behaviour and no I/O; every floor may import it.
+ */
+
+/** How two vectors are compared; distances are hnswlib's: squared L2, `1 - a·b`, or `1 - cos(a, b)`. */
+export type Space = 'l2' | 'cosine' | 'ip'
+
+/** One embedding as a caller gives it. It is kept as float32; `get` answers a plain array. */
+export type Vector = number[] | Float32Array
+
+export type MetadataScalar = string | number | boolean
+export type MetadataValue = MetadataScalar | MetadataScalar[]
+/** Metadata of a record or collection: flat; arrays hold one type of scalar. */
+export type Metadata = Record<string, MetadataValue>
+/** Metadata in an update: `null` removes the key, all else is merged. */
+export type MetadataUpdate = Record<string, MetadataValue | null>
+
+type Comparison =
+  | { $eq: MetadataScalar }
+  | { $ne: MetadataScalar }
+  | { $gt: number }
+  | { $gte: number }
+  | { $lt: number }
+  | { $lte: number }
+  | { $in: MetadataScalar[] }
+  | { $nin: MetadataScalar[] }
+  | { $contains: MetadataScalar }
+  | { $not_contains: MetadataScalar }
+  | { $regex: string }
+  | { $not_regex: string }
+
+/** A filter on metadata, in Chroma's language. `#document` as a key filters on the document. */
+export type Where = { $and: Where[] } | { $or: Where[] } | { [key: string]: MetadataScalar | Comparison }
+
+/** A filter on documents, in Chroma's language: case-sensitive substrings and RE2 regular expressions. */
+export type WhereDocument =
+  | { $contains: string }
+  | { $not_contains: string }
+  | { $regex: string }
+  | { $not_regex: string }
+  | { $and: WhereDocument[] }
+  | { $or: WhereDocument[] }
+
+/** Which columns an answer carries. Columns not asked for are `null`. */
+export type Include = 'distances' | 'documents' | 'embeddings' | 'metadatas' | 'uris'
+
+/** What HNSW builds and searches with: Chroma's names, Chroma's defaults. */
+export interface HnswConfiguration {
+  /** Default `l2`. Fixed once the collection exists. */
+  space: Space
+  /** Candidates kept while building; default 100. Fixed once the collection exists. */
+  ef_construction: number
+  /** Candidates kept while searching; default 100. */
+  ef_search: number
+  /** Links of a node (hnswlib's M); default 16. Fixed once the collection exists. */
+  max_neighbors: number
+  /** Worker threads that may build segments of this collection at once; default: the number of cores. */
+  num_threads: number
+  /** Factor by which the growing segment's memory grows; default 1.2. */
+  resize_factor: number
+  /** Vectors leave the growing segment in multiples of this; default 100. */
+  batch_size: number
+  /** Vectors that the growing segment holds, at least, before it is sealed; default 1000. */
+  sync_threshold: number
+}
+
+/** Which embedding function a collection was created with, as Chroma writes it down. */
+export interface EmbeddingFunctionConfiguration {
+  type: 'known' | 'legacy'
+  name: string
+  config: Record<string, unknown>
+}
+
+export interface CollectionConfiguration {
+  hnsw: HnswConfiguration
+  embedding_function: EmbeddingFunctionConfiguration | null
+}
+
+/** One collection as it stands at some position. */
+export interface CollectionInfo {
+  /** UUID. */
+  id: string
+  name: string
+  tenant: string
+  database: string
+  metadata: Metadata | null
+  configuration: CollectionConfiguration
+  /** Length of its vectors; `null` until the first record came in. */
+  dimension: number | null
+}
+
+/** The operation records that one write appended together. */
+export interface Commit {
+  /** Position of its first operation record. */
+  first: number
+  /** How many operation records it holds. */
+  count: number
+  /** Unix time in ms; never goes backwards from one commit to the next. */
+  committedAt: number
+  actor: string | null
+  reason: string | null
+  idempotencyKey: string | null
+}
+
+/** Who writes, why, and under which conditions. All optional. */
+export interface WriteOptions {
+  /** Who is responsible; kept in the log for good. At most 256 characters. */
+  actor?: string
+  /** Why; kept in the log for good. At most 1,024 characters. */
+  reason?: string
+  /** A write repeated with the same key answers with the first commit and writes nothing. */
+  idempotencyKey?: string
+  /** The collection's last position as the caller knows it; refused with `conflict` when it has moved on. */
+  expectedPosition?: number
+}
+
+/** What a write did. */
+export interface WriteReceipt {
+  /** Position of the write's last operation record; the head when nothing changed. */
+  position: number
+  committedAt: Date
+  /** Operation records that it appended; 0 when nothing changed. */
+  count: number
+}
+
+/** A moment of the past: a position of the log, or an instant. */
+export type Point = number | Date
+
+/** What a record held at one version. */
+export interface RecordImage {
+  embedding: number[]
+  document: string | null
+  uri: string | null
+  metadata: Metadata | null
+}
+
+/** Every operation that the log knows. Persisted by number: see `format/operation-record.ts`. */
+export type OperationType =
+  | 'create-tenant'
+  | 'create-database'
+  | 'delete-database'
+  | 'create-collection'
+  | 'modify-collection'
+  | 'delete-collection'
+  | 'add'
+  | 'update'
+  | 'delete'
+
+/** What a collection-level operation record carries: the collection's whole state after it. */
+export interface CollectionState {
+  name: string
+  tenant: string
+  database: string
+  metadata: Metadata | null
+  configuration: CollectionConfiguration
+}
+
+/** What a record-level operation record carries: metadata and uri whole, the rest only when it changed. */
+export interface RecordState {
+  /** Present when this record set it; otherwise it stands at `vectorAt`. */
+  vector: Float32Array | null
+  /** Present when this record set it; otherwise it stands at `documentAt`, unless that is 0. */
+  document: string | null
+  uri: string | null
+  metadata: Metadata | null
+}
+
+interface OperationRecordBase {
+  /** Its place in the log: 1, 2, 3 … without gaps. */
+  position: number
+  commit: Commit
+}
+
+export interface TenantOperation extends OperationRecordBase {
+  type: 'create-tenant'
+  tenant: string
+}
+
+export interface DatabaseOperation extends OperationRecordBase {
+  type: 'create-database' | 'delete-database'
+  /** UUID of the database. */
+  databaseId: string
+  tenant: string
+  database: string
+}
+
+export interface CollectionOperation extends OperationRecordBase {
+  type: 'create-collection' | 'modify-collection' | 'delete-collection'
+  /** UUID of the collection. */
+  collection: string
+  /** Position of this collection's operation record before; 0 for its creation. */
+  previous: number
+  state: CollectionState
+}
+
+export interface RecordOperation extends OperationRecordBase {
+  type: 'add' | 'update' | 'delete'
+  /** UUID of the collection. */
+  collection: string
+  recordId: string
+  /** The vector version that is live after this record (that died, for a delete). */
+  label: number
+  /** Position of this record's version before; 0 when this id was never there. */
+  previous: number
+  /** Where the vector stands: this position, or an earlier one when it did not change. */
+  vectorAt: number
+  /** Where the document stands; 0 when there is none. */
+  documentAt: number
+  /** `null` once erased from the log, and for deletes. */
+  state: RecordState | null
+}
+
+/** One change to one record or collection, as it stands in the log. */
+export type OperationRecord = TenantOperation | DatabaseOperation | CollectionOperation | RecordOperation
