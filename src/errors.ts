@@ -6,7 +6,7 @@
 /** What became of the data of a write that failed. */
 export type Fate = 'not_written' | 'durable' | 'indeterminate'
 
-interface ErrorClass {
+export interface ErrorClass {
   /** The status that the HTTP API answers. */
   readonly status: number
   /** The name that Chroma's clients know this error by. */
@@ -19,8 +19,42 @@ const exists: ErrorClass = { status: 409, chroma: 'ChromaError' }
 const internal: ErrorClass = { status: 500, chroma: 'InternalError' }
 const unavailable: ErrorClass = { status: 503, chroma: 'InternalError' }
 
+/** Every code; `docs/errors.md` says for each what happened and what to do. */
+export type ErrorCode =
+  | 'invalid_argument'
+  | 'invalid_filter'
+  | 'dimension_mismatch'
+  | 'unsupported_option'
+  | 'limit_exceeded'
+  | 'embedding_function_missing'
+  | 'embedding_failed'
+  | 'dependency_missing'
+  | 'tenant_not_found'
+  | 'database_not_found'
+  | 'collection_not_found'
+  | 'tenant_exists'
+  | 'database_exists'
+  | 'collection_exists'
+  | 'conflict'
+  | 'position_not_reached'
+  | 'history_truncated'
+  | 'read_only'
+  | 'store_locked'
+  | 'store_closed'
+  | 'busy'
+  | 'disk_full'
+  | 'write_failed'
+  | 'log_unavailable'
+  | 'log_damaged'
+  | 'log_missing'
+  | 'log_tail_lost'
+  | 'format_unsupported'
+  | 'projection_failed'
+  | 'segment_damaged'
+  | 'internal'
+
 /** Every code, with its HTTP status and Chroma's name for it. */
-export const errorClasses = {
+export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   invalid_argument: invalid,
   invalid_filter: invalid,
   dimension_mismatch: invalid,
@@ -52,9 +86,7 @@ export const errorClasses = {
   projection_failed: internal,
   segment_damaged: internal,
   internal,
-} as const satisfies Record<string, ErrorClass>
-
-export type ErrorCode = keyof typeof errorClasses
+}
 
 export interface AnnalsErrorOptions {
   /** For failed writes: what became of the data. */

@@ -146,6 +146,7 @@ export type OperationType =
   | 'add'
   | 'update'
   | 'delete'
+  | 'lost'
 
 /** What a collection-level operation record carries: the collection's whole state after it. */
 export interface CollectionState {
@@ -211,5 +212,15 @@ export interface RecordOperation extends OperationRecordBase {
   state: RecordState | null
 }
 
+/** Stands where recovery in the mode `salvage` found a damaged operation record. */
+export interface LostOperation extends OperationRecordBase {
+  type: 'lost'
+}
+
 /** One change to one record or collection, as it stands in the log. */
-export type OperationRecord = TenantOperation | DatabaseOperation | CollectionOperation | RecordOperation
+export type OperationRecord =
+  | TenantOperation
+  | DatabaseOperation
+  | CollectionOperation
+  | RecordOperation
+  | LostOperation

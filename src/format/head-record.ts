@@ -1,0 +1,72 @@
+/**
+ * The two records beside the operation records: whose log this is, and where it ends. Each value is
+ * `SHA-256(body) | body` with a CBOR array as body.
+ */
+import { AnnalsError } from '../errors.ts'
+import { decodeCbor, encodeCbor } from './cbor.ts'
+import { digestBytes, sha256 } from './sha256.ts'
+import { uuidFromBytes, uuidToBytes } from './uuid.ts'
+import { logFormatVersion } from './version.ts'
+
+/** Whose log this is. */
+export interface StoreRecord {
+  /** UUID, given once, at creation. */
+  storeId: string
+  /** Raised by every recovery that gives up operation records, so that two histories are never confused. */
+  epoch: number
+  /** Unix time in ms. */
+  createdAt: number
+}
+
+/** Where the log ends. Written in the same batch as the operation records that it counts. */
+export interface HeadRecord {
+  head: number
+  /** Of the newest commit, Unix time in ms. */
+  committedAt: number
+  /** The frontier of the Merkle tree over all positions, largest subtree first. */
+  peaks: Buffer[]
+}
+
+export function encodeStoreRecord({ storeId, epoch, createdAt }: StoreRecord): Buffer {
+  return sealed([logFormatVersion, uuidToBytes(storeId), epoch, createdAt])
+}
+
+/** Throws `log_damaged` or, for a log of a later version, `format_unsupported`. */
+export function decodeStoreRecord(bytes: Buffer): StoreRecord {
+  const [version, id, epoch, createdAt] = unsealed(bytes, 'store') as [number, Uint8Array, number, number]
+  if (version > logFormatVersion)
+    throw new AnnalsError(
+      'format_unsupported',
+      `The store was written in log format ${version}; this version of annals reads up to ${logFormatVersion}.`,
+      { hint: 'Open it with a newer version of annals.' },
+    )
+  return { storeId: uuidFromBytes(id), epoch, createdAt }
+}
+
+export function encodeHeadRecord({ head, committedAt, peaks }: HeadRecord): Buffer {
+  return sealed([head, committedAt, Buffer.concat(peaks)])
+}
+
+/** Throws `log_damaged`. */
+export function decodeHeadRecord(bytes: Buffer): HeadRecord {
+  const [head, committedAt, joined] = unsealed(bytes, 'head') as [number, number, Uint8Array]
+  const all = Buffer.from(joined)
+  const peaks = Array.from({ length: all.length / digestBytes }, (_, index) =>
+    all.subarray(index * digestBytes, (index + 1) * digestBytes),
+  )
+  return { head, committedAt, peaks }
+}
+
+function sealed(fields: unknown[]): Buffer {
+  const body = encodeCbor(fields)
+  return Buffer.concat([sha256(body), body])
+}
+
+function unsealed(bytes: Buffer, which: string): unknown {
+  const body = bytes.subarray(digestBytes)
+  if (!sha256(body).equals(bytes.subarray(0, digestBytes)))
+    throw new AnnalsError('log_damaged', `The operation log's ${which} record is damaged.`, {
+      hint: 'Restore from a backup, or open with recovery "point-in-time" or "salvage".',
+    })
+  return decodeCbor(body)
+}

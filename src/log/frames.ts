@@ -1,0 +1,42 @@
+import { AnnalsError, messageOf } from '../errors.ts'
+import { positionOf, recordKey } from '../format/keys.ts'
+import { type DecodedFrame, decodeFrame } from '../format/operation-record.ts'
+import { limits } from '../limits.ts'
+import type { Handle } from './medium.ts'
+
+/** The raw frames at positions `first` to `last`, by position; damaged LevelDB files may have left holes. */
+export async function readPage(handle: Handle, first: number, last: number): Promise<Map<number, Buffer>> {
+  const range = { gte: recordKey(first), lt: recordKey(last + 1), limit: last - first + 1 }
+  const entries = await handle.entries(range)
+  return new Map(entries.map(({ key, value }) => [positionOf(key), value]))
+}
+
+/** The checked frame for `position`. Throws `log_damaged` for a missing or damaged one. */
+export function checkedFrame(position: number, bytes: Buffer | undefined): DecodedFrame {
+  if (bytes !== undefined) return decodeFrame(position, bytes)
+  throw new AnnalsError('log_damaged', `The operation log has no record at position ${position}.`, {
+    position,
+    hint: 'Restore from a backup, or open with recovery "point-in-time" or "salvage".',
+  })
+}
+
+/** Every position in `(after, until]` with its checked frame, or the error that reading it gives. */
+export async function* frames(
+  handle: Handle,
+  after: number,
+  until: number,
+): AsyncGenerator<{ position: number; frame: DecodedFrame | Error }> {
+  for (let next = after + 1; next <= until; ) {
+    const last = Math.min(next + limits.readAheadRecords - 1, until)
+    const page = await readPage(handle, next, last)
+    for (; next <= last; next++) yield { position: next, frame: frameOrError(next, page.get(next)) }
+  }
+}
+
+function frameOrError(position: number, bytes: Buffer | undefined): DecodedFrame | Error {
+  try {
+    return checkedFrame(position, bytes)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(messageOf(error))
+  }
+}

@@ -1,0 +1,280 @@
+import type { Env } from '../env.ts'
+import { AnnalsError, messageOf } from '../errors.ts'
+import {
+  decodeHeadRecord,
+  decodeStoreRecord,
+  encodeHeadRecord,
+  type HeadRecord,
+  type StoreRecord,
+} from '../format/head-record.ts'
+import { headKey, recordKey, storeKey } from '../format/keys.ts'
+import { encodeFrame, saltBytes } from '../format/operation-record.ts'
+import { limits } from '../limits.ts'
+import type { OperationRecord } from '../types.ts'
+import { checkedFrame, readPage } from './frames.ts'
+import type { Entry, Handle, Medium } from './medium.ts'
+import { MerkleFrontier } from './merkle-tree.ts'
+import type { OperationLog, ReadOptions } from './operation-log.ts'
+
+/** What an open log starts from: where it ends and whose it is, already checked. */
+export interface LogState {
+  store: StoreRecord
+  head: HeadRecord
+}
+
+/**
+ * The operation log on a LevelDB-like medium.
+ *
+ * What holds:
+ * - `#frontier`, `#head` and `#committedAt` describe what is durable; they move only after a batch returned.
+ * - Operation records and the head record that counts them are one atomic batch.
+ * - A handle that failed once is never written to again: LevelDB accepts writes after a failed one that it
+ *   cannot read back later, and an fsync that failed once proves nothing when repeated. The handle is closed,
+ *   another one opened, and the tail compared with what was acknowledged, before anything else is written.
+ */
+export class LevelOperationLog implements OperationLog {
+  readonly storeId: string
+  readonly epoch: number
+  readonly #medium: Medium
+  readonly #env: Env
+  #handle: Handle
+  #head: number
+  #committedAt: number
+  #frontier: MerkleFrontier
+  /** Set while the handle is finished: settles once a new one is verified, or fails. */
+  #reopening: Promise<void> | null = null
+  #finished = false
+  #closed = false
+
+  constructor(medium: Medium, env: Env, handle: Handle, { store, head }: LogState) {
+    this.#medium = medium
+    this.#env = env
+    this.#handle = handle
+    this.storeId = store.storeId
+    this.epoch = store.epoch
+    this.#head = head.head
+    this.#committedAt = head.committedAt
+    this.#frontier = new MerkleFrontier(head.head, head.peaks)
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  get committedAt(): number {
+    return this.#committedAt
+  }
+
+  get root(): Buffer {
+    return this.#frontier.root()
+  }
+
+  get frontier(): MerkleFrontier {
+    return this.#frontier.clone()
+  }
+
+  async append(records: readonly OperationRecord[]): Promise<void> {
+    const newest = records.at(-1)
+    if (newest === undefined) return
+    if (records[0]?.position !== this.#head + 1 || newest.position !== this.#head + records.length)
+      throw new AnnalsError(
+        'internal',
+        `Appending from position ${records[0]?.position} to head ${this.#head}.`,
+      )
+    await this.#healthy()
+
+    const frontier = this.#frontier.clone()
+    const salts = this.#env.randomBytes(records.length * saltBytes)
+    const puts = records.map((record, index) => {
+      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
+      frontier.append(frame.leaf)
+      return { key: recordKey(record.position), value: frame.bytes }
+    })
+    const { committedAt } = newest.commit
+    const head = { head: newest.position, committedAt, peaks: [...frontier.peaks] }
+    puts.push({ key: headKey, value: encodeHeadRecord(head) })
+    this.#medium.admit(bytesOf(puts))
+    await this.#writeOrFindOut(puts, frontier)
+
+    this.#frontier = frontier
+    this.#head = newest.position
+    this.#committedAt = committedAt
+  }
+
+  async read(position: number): Promise<OperationRecord> {
+    return (await this.readMany([position]))[0]!
+  }
+
+  async readMany(positions: readonly number[]): Promise<OperationRecord[]> {
+    for (const position of positions) this.#checkReached(position)
+    const frames = await this.#reading((handle) => handle.getMany(positions.map(recordKey)))
+    return frames.map((frame, index) => checkedFrame(positions[index]!, frame).record)
+  }
+
+  async *range({ after = 0, until = this.#head }: ReadOptions = {}): AsyncGenerator<OperationRecord, void> {
+    for (let next = after + 1; next <= until; ) {
+      const first = next
+      const last = Math.min(first + limits.readAheadRecords - 1, until)
+      const page = await this.#reading((handle) => readPage(handle, first, last))
+      for (; next <= last; next++) yield checkedFrame(next, page.get(next)).record
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#reopening?.catch(() => undefined)
+    await this.#handle.close()
+  }
+
+  #checkReached(position: number): void {
+    if (Number.isSafeInteger(position) && position >= 1 && position <= this.#head) return
+    throw new AnnalsError(
+      'position_not_reached',
+      `Position ${position} is not in the log, which ends at ${this.#head}.`,
+    )
+  }
+
+  /** Reads wait for a reopening that is under way; afterwards the same keys hold the same bytes. */
+  async #reading<T>(read: (handle: Handle) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new AnnalsError('store_closed', 'The operation log is closed.')
+    if (this.#finished) await this.#reopen()
+    const handle = this.#handle
+    try {
+      return await read(handle)
+    } catch (error) {
+      // The handle may have been replaced while this read was under way.
+      if (this.#finished) await this.#reopen()
+      if (handle !== this.#handle) return read(this.#handle)
+      throw new AnnalsError('log_unavailable', `The operation log cannot be read: ${messageOf(error)}.`, {
+        cause: error,
+      })
+    }
+  }
+
+  async #healthy(): Promise<void> {
+    if (this.#closed)
+      throw new AnnalsError('store_closed', 'The operation log is closed.', { fate: 'not_written' })
+    if (!this.#finished) return
+    try {
+      await this.#reopen()
+    } catch (error) {
+      throw new AnnalsError('log_unavailable', `The operation log takes no writes: ${messageOf(error)}`, {
+        fate: 'not_written',
+        hint: 'Reading goes on as far as it needs no log. Writes resume once the folder can be opened again.',
+        cause: error,
+      })
+    }
+  }
+
+  /** Writes the batch; after a failure, returns only if the batch turns out to be durable all the same. */
+  async #writeOrFindOut(puts: readonly Entry[], frontier: MerkleFrontier): Promise<void> {
+    try {
+      await this.#handle.write(puts)
+    } catch (error) {
+      this.#finished = true
+      if (await this.#survived(frontier, error)) return
+      throw new AnnalsError('write_failed', `The operation log could not be written: ${messageOf(error)}.`, {
+        fate: 'not_written',
+        hint: 'Nothing of this write is in the store; repeat it once the disk is well again.',
+        cause: error,
+      })
+    }
+  }
+
+  async #survived(attempted: MerkleFrontier, failure: unknown): Promise<boolean> {
+    try {
+      await this.#reopen(attempted)
+    } catch (error) {
+      if (error instanceof AnnalsError && error.code === 'log_tail_lost') throw error
+      throw new AnnalsError(
+        'write_failed',
+        `The operation log failed and cannot be reopened: ${messageOf(error)}`,
+        {
+          fate: 'indeterminate',
+          hint: 'The write may or may not be there once the store opens again; an idempotencyKey makes repeating it safe.',
+          cause: failure,
+        },
+      )
+    }
+    return this.#head === attempted.size
+  }
+
+  #reopen(attempted: MerkleFrontier = this.#frontier): Promise<void> {
+    this.#reopening ??= this.#replaceHandle(attempted).finally(() => {
+      this.#reopening = null
+    })
+    return this.#reopening
+  }
+
+  // Opening makes LevelDB write what it recovers into a new, synced table: what is read now is durable.
+  async #replaceHandle(attempted: MerkleFrontier): Promise<void> {
+    await this.#handle.close().catch(() => undefined)
+    this.#handle = await this.#medium.open()
+    const { head } = await readState(this.#handle, this.#medium.name)
+    const found = new MerkleFrontier(head.head, head.peaks)
+    const expected = head.head === attempted.size ? attempted : this.#frontier
+    if (found.size !== expected.size || !found.root().equals(expected.root()))
+      throw tailLost(this.#medium.name, this.#head, head.head)
+    await verifyNewest(this.#handle, head.head)
+    this.#frontier = expected
+    this.#head = head.head
+    this.#committedAt = head.committedAt
+    this.#finished = false
+  }
+}
+
+/** Reads and checks the two records that say whose log this is and where it ends. */
+export async function readState(handle: Handle, name: string): Promise<LogState> {
+  const [store, head] = await handle.getMany([storeKey, headKey])
+  if (store === undefined || head === undefined)
+    throw new AnnalsError(
+      'log_damaged',
+      `The operation log in ${name} has lost its ${store ? 'head' : 'store'} record.`,
+      {
+        hint: 'Restore from a backup, or open with recovery "salvage".',
+      },
+    )
+  return { store: decodeStoreRecord(store), head: decodeHeadRecord(head) }
+}
+
+/**
+ * Checks the newest frames, as many as LevelDB may have had to recover: digests, no gap, nothing after the
+ * head, the newest commit whole. Throws `log_damaged` with the position.
+ */
+export async function verifyNewest(handle: Handle, head: number): Promise<void> {
+  const beyond = await handle.entries({ gte: recordKey(head + 1), lt: recordKey(2 ** 53), limit: 1 })
+  if (beyond.length > 0)
+    throw new AnnalsError('log_damaged', `The operation log holds records after its head ${head}.`, {
+      position: head + 1,
+    })
+  let position = head
+  for (let bytes = 0; position > 0 && bytes < limits.verifiedAtOpenBytes; ) {
+    const first = Math.max(1, position - limits.readAheadRecords + 1)
+    const page = await readPage(handle, first, position)
+    for (; position >= first; position--) {
+      const { commit } = checkedFrame(position, page.get(position)).record
+      if (position === head && commit.first + commit.count - 1 !== head)
+        throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${commit.first}.`, {
+          position,
+        })
+      bytes += page.get(position)?.length ?? 0
+    }
+  }
+}
+
+/** What a lost tail is reported as: the log ends before what was acknowledged. */
+export function tailLost(name: string, acknowledged: number, found: number): AnnalsError {
+  const message =
+    found < acknowledged
+      ? `The operation log in ${name} ends at position ${found}, but ${acknowledged} were acknowledged.`
+      : `The operation log in ${name} is not the one that was acknowledged: its tree differs at position ${acknowledged}.`
+  return new AnnalsError('log_tail_lost', message, {
+    position: found,
+    hint: 'Restore from a backup, or open with recovery "point-in-time" to go on with what is left.',
+  })
+}
+
+function bytesOf(puts: readonly Entry[]): number {
+  return puts.reduce((bytes, { key, value }) => bytes + key.length + value.length, 0)
+}

@@ -1,0 +1,35 @@
+/** One entry of an ordered store. */
+export interface Entry {
+  key: Buffer
+  value: Buffer
+}
+
+export interface EntryRange {
+  gte: Buffer
+  lt: Buffer
+  limit: number
+  reverse?: boolean
+}
+
+/** An ordered set of keys with atomic batches: all that the log needs of LevelDB. */
+export interface Handle {
+  get(key: Buffer): Promise<Buffer | undefined>
+  getMany(keys: Buffer[]): Promise<(Buffer | undefined)[]>
+  entries(range: EntryRange): Promise<Entry[]>
+  /** Writes and removes atomically; durable once it returns. A failure finishes the handle. */
+  write(puts: readonly Entry[], removals?: readonly Buffer[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** Where handles come from. A finished handle is closed and another one opened on the same medium. */
+export interface Medium {
+  /** How messages name it. */
+  readonly name: string
+  /**
+   * Opens the medium, creating it if nothing was ever there.
+   * Throws `store_locked`, `log_damaged`, `log_unavailable`.
+   */
+  open(options?: { repair?: boolean }): Promise<Handle>
+  /** Throws `disk_full` when `bytes` more would eat into the reserve. Nothing has been written then. */
+  admit(bytes: number): void
+}

@@ -1,0 +1,63 @@
+import { sha256 } from '../format/sha256.ts'
+
+const nodePrefix = Buffer.from([1])
+const emptyRoot = sha256(Buffer.alloc(0))
+
+/**
+ * The frontier of an RFC 6962 Merkle tree (https://www.rfc-editor.org/rfc/rfc6962#section-2.1): the roots of
+ * the perfect subtrees of the leaves so far, largest first. It is all that appending needs: at most one hash
+ * per bit of the size, whatever the size.
+ *
+ * What holds: `peaks` has one entry per set bit of `size`.
+ */
+export class MerkleFrontier {
+  #size: number
+  #peaks: Buffer[]
+
+  constructor(size = 0, peaks: readonly Buffer[] = []) {
+    if (peaks.length !== bitsSet(size))
+      throw new RangeError(`a tree of ${size} leaves has ${bitsSet(size)} peaks, not ${peaks.length}`)
+    this.#size = size
+    this.#peaks = [...peaks]
+  }
+
+  /** Leaves so far. */
+  get size(): number {
+    return this.#size
+  }
+
+  get peaks(): readonly Buffer[] {
+    return this.#peaks
+  }
+
+  /** Adds the next leaf: a leaf hash, SHA-256(0x00 | data). */
+  append(leaf: Buffer): void {
+    let node = leaf
+    for (let size = this.#size; size % 2 === 1; size = Math.floor(size / 2))
+      node = parent(this.#peaks.pop()!, node)
+    this.#peaks.push(node)
+    this.#size += 1
+  }
+
+  /** The Merkle tree hash of all leaves; of none, SHA-256 of nothing. */
+  root(): Buffer {
+    const smallest = this.#peaks.at(-1)
+    if (smallest === undefined) return emptyRoot
+    return this.#peaks.slice(0, -1).reduceRight((right, left) => parent(left, right), smallest)
+  }
+
+  clone(): MerkleFrontier {
+    return new MerkleFrontier(this.#size, this.#peaks)
+  }
+}
+
+/** The hash of an inner node: SHA-256(0x01 | left | right). */
+function parent(left: Buffer, right: Buffer): Buffer {
+  return sha256(Buffer.concat([nodePrefix, left, right]))
+}
+
+function bitsSet(size: number): number {
+  let bits = 0
+  for (let rest = size; rest > 0; rest = Math.floor(rest / 2)) bits += rest % 2
+  return bits
+}

@@ -1,0 +1,210 @@
+/**
+ * Opening the log: create it, check its end, compare it with what was remembered outside of it, and, where the
+ * caller allows it, give up what is damaged.
+ */
+import type { Env } from '../env.ts'
+import { AnnalsError } from '../errors.ts'
+import { encodeHeadRecord, encodeStoreRecord, type StoreRecord } from '../format/head-record.ts'
+import { headKey, positionOf, recordKey, recordRange, storeKey } from '../format/keys.ts'
+import { encodeFrame, saltBytes } from '../format/operation-record.ts'
+import type { Commit } from '../types.ts'
+import { frames } from './frames.ts'
+import { LevelOperationLog, type LogState, readState, tailLost, verifyNewest } from './level-operation-log.ts'
+import type { Entry, Handle, Medium } from './medium.ts'
+import { MerkleFrontier } from './merkle-tree.ts'
+import type { LogMark, OperationLog, Recovery, RecoveryReport } from './operation-log.ts'
+
+export interface OpenLogOptions {
+  env: Env
+  /** What is remembered outside the log; `null` when nothing is. */
+  mark: LogMark | null
+  recovery: Recovery
+}
+
+export interface OpenedLog {
+  log: OperationLog
+  report: RecoveryReport
+}
+
+/**
+ * Opens the log on `medium`, creating it where there is none.
+ * Throws `log_damaged`, `log_tail_lost`, `log_missing`, `log_unavailable`, `store_locked`, `format_unsupported`;
+ * the modes `point-in-time` and `salvage` turn the first three into a report.
+ */
+export async function openLog(medium: Medium, options: OpenLogOptions): Promise<OpenedLog> {
+  const handle = await medium.open({ repair: options.recovery === 'salvage' })
+  try {
+    const { state, report } = await stateOf(handle, medium, options)
+    return { log: new LevelOperationLog(medium, options.env, handle, state), report }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+async function stateOf(handle: Handle, medium: Medium, options: OpenLogOptions) {
+  const report: RecoveryReport = { mode: options.recovery, lost: [], truncatedTo: null }
+  if (await isEmpty(handle)) return { state: await createLog(handle, medium, options), report }
+  try {
+    const state = await readState(handle, medium.name)
+    await verifyNewest(handle, state.head.head)
+    await compareWithMark(handle, medium, state, options.mark)
+    return { state, report }
+  } catch (error) {
+    return { state: await recover(error, handle, medium, options, report), report }
+  }
+}
+
+async function isEmpty(handle: Handle): Promise<boolean> {
+  const store = await handle.get(storeKey)
+  if (store !== undefined) return false
+  return (await handle.entries({ ...recordRange, limit: 1 })).length === 0
+}
+
+async function createLog(
+  handle: Handle,
+  medium: Medium,
+  { env, mark, recovery }: OpenLogOptions,
+): Promise<LogState> {
+  const forgiving = recovery === 'point-in-time' || recovery === 'salvage'
+  if (mark !== null && mark.position > 0 && !forgiving)
+    throw new AnnalsError(
+      'log_missing',
+      `The operation log in ${medium.name} is empty, but ${mark.position} operation records were acknowledged.`,
+      { hint: 'The store is its log: put the folder back, or restore from a backup.' },
+    )
+  const store = { storeId: env.uuid(), epoch: 0, createdAt: env.now() }
+  const head = { head: 0, committedAt: 0, peaks: [] }
+  await handle.write([
+    { key: storeKey, value: encodeStoreRecord(store) },
+    { key: headKey, value: encodeHeadRecord(head) },
+  ])
+  return { store, head }
+}
+
+/** What was acknowledged must be a prefix of the log, by position and by root. */
+async function compareWithMark(
+  handle: Handle,
+  medium: Medium,
+  state: LogState,
+  mark: LogMark | null,
+): Promise<void> {
+  if (mark === null) return
+  const { head, peaks } = state.head
+  if (mark.storeId !== state.store.storeId || mark.position > head)
+    throw tailLost(medium.name, mark.position, head)
+  const rolled = mark.frontier.clone()
+  for await (const { frame } of frames(handle, mark.position, head)) {
+    if (frame instanceof Error) throw frame
+    rolled.append(frame.leaf)
+  }
+  if (!rolled.root().equals(new MerkleFrontier(head, peaks).root()))
+    throw tailLost(medium.name, mark.position, head)
+}
+
+async function recover(
+  error: unknown,
+  handle: Handle,
+  medium: Medium,
+  options: OpenLogOptions,
+  report: RecoveryReport,
+): Promise<LogState> {
+  const { recovery, mark } = options
+  if (!(error instanceof AnnalsError) || !isDamage(error) || recovery === 'absolute') throw error
+  if (recovery === 'salvage') return salvage(handle, options, report)
+  if (recovery === 'point-in-time') return truncate(handle, options, report, new MerkleFrontier(), true)
+  // Only what was never acknowledged may go: the damage must lie behind the mark, in the store it belongs to.
+  if (mark === null || error.code !== 'log_damaged' || error.position === undefined) throw error
+  if (error.position <= mark.position) throw error
+  const { store } = await readState(handle, medium.name).catch(() => ({ store: null }))
+  if (store === null || store.storeId !== mark.storeId) throw error
+  return truncate(handle, options, report, mark.frontier.clone(), false)
+}
+
+function isDamage(error: AnnalsError): boolean {
+  return error.code === 'log_damaged' || error.code === 'log_tail_lost'
+}
+
+/** Keeps whole commits up to the first damage after `frontier`, and removes everything behind. */
+async function truncate(
+  handle: Handle,
+  { env }: OpenLogOptions,
+  report: RecoveryReport,
+  frontier: MerkleFrontier,
+  givesUpAcknowledged: boolean,
+): Promise<LogState> {
+  const end = await lastPosition(handle)
+  let kept = { frontier: frontier.clone(), committedAt: 0 }
+  if (frontier.size > 0) kept.committedAt = await committedAtOf(handle, frontier.size)
+  for await (const { frame } of frames(handle, frontier.size, end)) {
+    if (frame instanceof Error) break
+    frontier.append(frame.leaf)
+    const { commit, position } = frame.record
+    if (position === commit.first + commit.count - 1)
+      kept = { frontier: frontier.clone(), committedAt: commit.committedAt }
+  }
+  report.truncatedTo = kept.frontier.size
+  const removals: Buffer[] = []
+  for (let position = kept.frontier.size + 1; position <= end; position++) removals.push(recordKey(position))
+  return writeState(handle, env, kept, { newEpoch: givesUpAcknowledged, removals })
+}
+
+/** Replaces every unreadable record by a `lost` one, so that the log is gapless and verifies again. */
+async function salvage(handle: Handle, { env }: OpenLogOptions, report: RecoveryReport): Promise<LogState> {
+  const end = await lastPosition(handle)
+  const frontier = new MerkleFrontier()
+  const puts: Entry[] = []
+  let committedAt = 0
+  for await (const { position, frame } of frames(handle, 0, end)) {
+    if (!(frame instanceof Error)) {
+      committedAt = Math.max(committedAt, frame.record.commit.committedAt)
+      frontier.append(frame.leaf)
+      continue
+    }
+    report.lost.push({ position, reason: frame.message })
+    const replacement = encodeFrame(
+      { type: 'lost', position, commit: lostCommit(position, committedAt) },
+      env.randomBytes(saltBytes),
+    )
+    frontier.append(replacement.leaf)
+    puts.push({ key: recordKey(position), value: replacement.bytes })
+  }
+  return writeState(handle, env, { frontier, committedAt }, { newEpoch: true, puts })
+}
+
+function lostCommit(position: number, committedAt: number): Commit {
+  return { first: position, count: 1, committedAt, actor: 'annals', reason: 'salvage', idempotencyKey: null }
+}
+
+async function writeState(
+  handle: Handle,
+  env: Env,
+  { frontier, committedAt }: { frontier: MerkleFrontier; committedAt: number },
+  { newEpoch, puts = [], removals = [] }: { newEpoch: boolean; puts?: Entry[]; removals?: Buffer[] },
+): Promise<LogState> {
+  const known = await knownStore(handle)
+  const store = known ?? { storeId: env.uuid(), epoch: 0, createdAt: env.now() }
+  if (newEpoch) store.epoch += 1
+  const head = { head: frontier.size, committedAt, peaks: [...frontier.peaks] }
+  const state = [
+    { key: storeKey, value: encodeStoreRecord(store) },
+    { key: headKey, value: encodeHeadRecord(head) },
+  ]
+  await handle.write([...puts, ...state], removals)
+  return { store, head }
+}
+
+async function knownStore(handle: Handle): Promise<StoreRecord | null> {
+  return (await readState(handle, '').catch(() => null))?.store ?? null
+}
+
+async function committedAtOf(handle: Handle, position: number): Promise<number> {
+  for await (const { frame } of frames(handle, position - 1, position))
+    if (!(frame instanceof Error)) return frame.record.commit.committedAt
+  return 0
+}
+
+async function lastPosition(handle: Handle): Promise<number> {
+  const [last] = await handle.entries({ ...recordRange, limit: 1, reverse: true })
+  return last === undefined ? 0 : positionOf(last.key)
+}

@@ -1,0 +1,69 @@
+import type { OperationRecord } from '../types.ts'
+import type { MerkleFrontier } from './merkle-tree.ts'
+
+/**
+ * What the log does when it finds damage while opening; the names are RocksDB's.
+ *
+ * - `tolerate-tail` (default): operation records that were never acknowledged may go; any other damage refuses.
+ * - `absolute`: any damage refuses.
+ * - `point-in-time`: everything from the first damaged record on is given up.
+ * - `salvage`: damaged records are replaced by `lost` ones, and a report says which.
+ */
+export type Recovery = 'tolerate-tail' | 'absolute' | 'point-in-time' | 'salvage'
+
+/** What is remembered of the log outside the log, so that a lost tail is noticed. */
+export interface LogMark {
+  storeId: string
+  position: number
+  /** The frontier of the tree at `position`. */
+  frontier: MerkleFrontier
+}
+
+/** What recovery gave up. Empty lists and `null` after an ordinary open. */
+export interface RecoveryReport {
+  mode: Recovery
+  /** Positions whose operation records could not be read and now hold `lost` records. */
+  lost: { position: number; reason: string }[]
+  /** The head after everything behind it was given up, or `null`. */
+  truncatedTo: number | null
+}
+
+export interface ReadOptions {
+  /** Exclusive; default 0, the beginning. */
+  after?: number
+  /** Inclusive; default the head at the time of the call. */
+  until?: number
+}
+
+/**
+ * The durable, append-only sequence of operation records: the store's truth.
+ *
+ * What every implementation promises:
+ * - `append` returns when the records are durable; then `head` and `frontier` cover them. All of them or none.
+ * - Positions are 1, 2, 3 … without gaps; `append` takes exactly the next ones.
+ * - Whatever is read has been checked: by its digest, its position, and for gaps. Damage throws `log_damaged`.
+ * - After a failed append the log has found out by itself what became of it: `append` then either returns
+ *   (durable after all) or throws with the fate `not_written`; only if it could not find out, `indeterminate`.
+ */
+export interface OperationLog {
+  readonly storeId: string
+  /** Raised by every recovery that gave up operation records. */
+  readonly epoch: number
+  /** The newest durable position; 0 when empty. */
+  readonly head: number
+  /** `committedAt` of the newest commit, Unix ms; 0 when empty. */
+  readonly committedAt: number
+  /** The RFC 6962 root over positions 1 to `head`. */
+  readonly root: Buffer
+  readonly frontier: MerkleFrontier
+
+  append(records: readonly OperationRecord[]): Promise<void>
+  /** The operation record at `position`; `position_not_reached` outside 1 to head. */
+  read(position: number): Promise<OperationRecord>
+  /** Those at the given positions, in their order. */
+  readMany(positions: readonly number[]): Promise<OperationRecord[]>
+  /** Records in order, read ahead in small pages. */
+  range(options?: ReadOptions): AsyncGenerator<OperationRecord, void, undefined>
+  /** Releases the log; idempotent. */
+  close(): Promise<void>
+}

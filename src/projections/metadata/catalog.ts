@@ -1,0 +1,151 @@
+import type Database from 'better-sqlite3'
+import type { CollectionRow } from './rows.ts'
+
+/** Where a read stands: a position of the past, or `null` for now. */
+export type At = number | null
+
+export interface DatabaseRow {
+  /** Position of its creation; 0 for the default database, which is always there. */
+  key: number
+  id: string
+  tenant: string
+  name: string
+}
+
+export interface Page {
+  limit?: number | undefined
+  offset?: number | undefined
+}
+
+/** Chroma's default tenant and database exist in every store, without an operation record. */
+export const defaultTenant = 'default_tenant'
+export const defaultDatabase = 'default_database'
+const defaultDatabaseRow: DatabaseRow = {
+  key: 0,
+  id: '00000000-0000-0000-0000-000000000000',
+  tenant: defaultTenant,
+  name: defaultDatabase,
+}
+
+// A collection at position S is the row it has now, unless it was changed since: then the first version that
+// was superseded after S.
+const collectionsAt = `
+  SELECT c.key, c.id, c.tenant, c.database, c.died, c.last_position, c.next_label, c.live_records,
+         CASE WHEN c.changed <= @at THEN c.name ELSE v.name END AS name,
+         CASE WHEN c.changed <= @at THEN c.metadata ELSE v.metadata END AS metadata,
+         CASE WHEN c.changed <= @at THEN c.configuration ELSE v.configuration END AS configuration,
+         c.dimension, c.changed
+    FROM collections c
+    LEFT JOIN collection_versions v ON c.changed > @at
+     AND v.died = (SELECT min(died) FROM collection_versions WHERE collection = c.key AND died > @at)
+   WHERE c.key <= @at AND (c.died IS NULL OR c.died > @at)`
+
+/** Tenants, databases and collections, as they are and as they were. */
+export class Catalog {
+  readonly #db: Database.Database
+  readonly #statements = new Map<string, Database.Statement<unknown[]>>()
+
+  constructor(db: Database.Database) {
+    this.#db = db
+  }
+
+  hasTenant(name: string, at: At = null): boolean {
+    if (name === defaultTenant) return true
+    return this.#get('SELECT 1 FROM tenants WHERE name = ? AND born <= ?', name, bound(at)) !== undefined
+  }
+
+  database(tenant: string, name: string, at: At = null): DatabaseRow | undefined {
+    if (tenant === defaultTenant && name === defaultDatabase) return defaultDatabaseRow
+    return this.#get<DatabaseRow>(
+      `SELECT key, id, tenant, name FROM databases
+        WHERE tenant = ? AND name = ? AND key <= ? AND (died IS NULL OR died > ?)`,
+      tenant,
+      name,
+      bound(at),
+      bound(at),
+    )
+  }
+
+  databases(tenant: string, at: At = null, page: Page = {}): DatabaseRow[] {
+    const rows = this.#all<DatabaseRow>(
+      `SELECT key, id, tenant, name FROM databases
+        WHERE tenant = ? AND key <= ? AND (died IS NULL OR died > ?)`,
+      tenant,
+      bound(at),
+      bound(at),
+    )
+    if (tenant === defaultTenant) rows.push(defaultDatabaseRow)
+    rows.sort((a, b) => (a.name < b.name ? -1 : 1))
+    const { limit = rows.length, offset = 0 } = page
+    return rows.slice(offset, offset + limit)
+  }
+
+  collection(tenant: string, database: string, name: string, at: At = null): CollectionRow | undefined {
+    if (at === null)
+      return this.#get<CollectionRow>(
+        'SELECT * FROM collections WHERE tenant = ? AND database = ? AND name = ? AND died IS NULL',
+        tenant,
+        database,
+        name,
+      )
+    return this.#get<CollectionRow>(
+      `SELECT * FROM (${collectionsAt}) WHERE tenant = @tenant AND database = @database AND name = @name`,
+      { at, tenant, database, name },
+    )
+  }
+
+  collectionById(id: string, at: At = null): CollectionRow | undefined {
+    if (at === null) return this.#get<CollectionRow>('SELECT * FROM collections WHERE id = ? AND died IS NULL', id)
+    return this.#get<CollectionRow>(`${collectionsAt} AND c.id = @id`, { at, id })
+  }
+
+  /** In the order of their creation. */
+  collections(tenant: string, database: string, at: At = null, { limit = -1, offset = 0 }: Page = {}): CollectionRow[] {
+    return this.#all<CollectionRow>(
+      `SELECT * FROM (${collectionsAt}) WHERE tenant = @tenant AND database = @database
+        ORDER BY key LIMIT @limit OFFSET @offset`,
+      { at: bound(at), tenant, database, limit, offset },
+    )
+  }
+
+  countCollections(tenant: string, database: string, at: At = null): number {
+    return this.#get<{ count: number }>(
+      `SELECT count(*) AS count FROM collections
+        WHERE tenant = ? AND database = ? AND key <= ? AND (died IS NULL OR died > ?)`,
+      tenant,
+      database,
+      bound(at),
+      bound(at),
+    )!.count
+  }
+
+  /** Every collection of every tenant that is live now. */
+  liveCollections(): CollectionRow[] {
+    return this.#all<CollectionRow>('SELECT * FROM collections WHERE died IS NULL ORDER BY key')
+  }
+
+  /** The commit that a key was first used for. */
+  rememberedKey(key: string): { first: number; count: number; committed_at: number } | undefined {
+    return this.#get('SELECT first, count, committed_at FROM idempotency_keys WHERE key = ?', key)
+  }
+
+  #get<R>(sql: string, ...parameters: unknown[]): R | undefined {
+    return this.#prepared(sql).get(...parameters) as R | undefined
+  }
+
+  #all<R>(sql: string, ...parameters: unknown[]): R[] {
+    return this.#prepared(sql).all(...parameters) as R[]
+  }
+
+  #prepared(sql: string): Database.Statement<unknown[]> {
+    const known = this.#statements.get(sql)
+    if (known !== undefined) return known
+    const statement = this.#db.prepare<unknown[]>(sql)
+    this.#statements.set(sql, statement)
+    return statement
+  }
+}
+
+function bound(at: At): number {
+  return at ?? Number.MAX_SAFE_INTEGER
+}

@@ -1,0 +1,219 @@
+import type Database from 'better-sqlite3'
+import { AnnalsError } from '../../errors.ts'
+import { digestBytes } from '../../format/sha256.ts'
+import { MerkleFrontier } from '../../log/merkle-tree.ts'
+import type { LogMark } from '../../log/operation-log.ts'
+import type { CollectionOperation, Metadata, OperationRecord, RecordOperation } from '../../types.ts'
+import type { Batch, Projection } from '../projection.ts'
+import { metadataRows } from './metadata-rows.ts'
+import type { VersionRow } from './rows.ts'
+import { type Statements, statementsFor } from './statements.ts'
+
+/** What a batch changed in one collection, summed up so that its row is written once. */
+interface CollectionDelta {
+  lastPosition: number
+  nextLabel: number
+  liveRecords: number
+  dimension: number | null
+}
+
+/**
+ * Applies operation records to the tables of `metadata.sqlite3`.
+ *
+ * What holds:
+ * - One batch is one SQLite transaction, and the checkpoint row changes in it.
+ * - `records` holds just the live versions; what an update or delete supersedes moves to `record_versions`.
+ * - `documents_fts` and the metadata tables hold just what belongs to rows of `records`.
+ */
+export class MetadataProjection implements Projection {
+  readonly #statements: Statements
+  readonly #apply: (batch: Batch) => void
+  readonly #collectionKeys = new Map<string, number>()
+  #deltas = new Map<number, CollectionDelta>()
+  #position: number
+
+  constructor(db: Database.Database) {
+    this.#statements = statementsFor(db)
+    this.#position = this.mark?.position ?? 0
+    this.#apply = db.transaction((batch: Batch) => {
+      this.#deltas = new Map()
+      for (const record of batch.records) this.#applyOne(record)
+      this.#writeDeltas()
+      this.#writeCheckpoint(batch)
+    })
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /** What the checkpoint row remembers of the log; `null` in a fresh file. */
+  get mark(): LogMark | null {
+    const row = this.#statements.checkpoint.get()
+    if (row === undefined) return null
+    const peaks = Array.from({ length: row.frontier.length / digestBytes }, (_, index) =>
+      row.frontier.subarray(index * digestBytes, (index + 1) * digestBytes),
+    )
+    return { storeId: row.store_id, position: row.position, frontier: new MerkleFrontier(row.position, peaks) }
+  }
+
+  apply(batch: Batch): void {
+    const newest = batch.records.at(-1)
+    if (newest === undefined) return
+    if (batch.records[0]?.position !== this.#position + 1)
+      throw new AnnalsError('internal', `Applying position ${batch.records[0]?.position} after ${this.#position}.`)
+    this.#apply(batch)
+    this.#position = newest.position
+  }
+
+  #applyOne(record: OperationRecord): void {
+    const { commit, position } = record
+    if (commit.idempotencyKey !== null && position === commit.first)
+      this.#statements.rememberKey.run(commit.idempotencyKey, commit.first, commit.count, commit.committedAt)
+    switch (record.type) {
+      case 'create-tenant':
+        this.#statements.createTenant.run(record.tenant, position)
+        break
+      case 'create-database':
+        this.#statements.createDatabase.run(position, record.databaseId, record.tenant, record.database)
+        break
+      case 'delete-database':
+        this.#statements.deleteDatabase.run(position, record.databaseId)
+        break
+      case 'create-collection':
+      case 'modify-collection':
+      case 'delete-collection':
+        this.#applyToCollection(record)
+        break
+      case 'add':
+      case 'update':
+      case 'delete':
+        this.#applyToRecord(record)
+    }
+  }
+
+  #applyToCollection({ type, collection, position, state }: CollectionOperation): void {
+    const metadata = state.metadata === null ? null : JSON.stringify(state.metadata)
+    const configuration = JSON.stringify(state.configuration)
+    if (type === 'create-collection') {
+      const { tenant, database, name } = state
+      this.#statements.createCollection.run({ key: position, id: collection, tenant, database, name, metadata, configuration })
+      return
+    }
+    const key = this.#keyOf(collection)
+    if (key === undefined) return
+    if (type === 'delete-collection') {
+      this.#statements.deleteCollection.run({ died: position, key })
+      return
+    }
+    this.#statements.keepCollectionVersion.run(position, key)
+    this.#statements.modifyCollection.run({ key, position, name: state.name, metadata, configuration })
+  }
+
+  #applyToRecord(record: RecordOperation): void {
+    const key = this.#keyOf(record.collection)
+    // Only a log that recovery had to mend lacks what a record refers to.
+    if (key === undefined) return
+    const delta = this.#deltaOf(key)
+    delta.lastPosition = record.position
+    if (record.type === 'add') this.#add(key, record, delta)
+    else if (record.type === 'update') this.#update(key, record)
+    else this.#delete(key, record, delta)
+    if (record.type === 'delete' || record.state?.vector == null) return
+    delta.nextLabel = record.label + 1
+    delta.dimension ??= record.state.vector.length
+  }
+
+  #add(collection: number, record: RecordOperation, delta: CollectionDelta): void {
+    const { position, recordId, label, vectorAt, documentAt, state } = record
+    if (state === null) return
+    const { document, uri, metadata } = state
+    const json = metadata === null ? null : JSON.stringify(metadata)
+    this.#statements.insertRecord.run(
+      position, collection, recordId, label, position, vectorAt, documentAt, document, uri, json,
+    )
+    this.#insertMetadata(position, collection, metadata)
+    if (document !== null) this.#statements.indexDocument.run(position, indexable(document))
+    delta.liveRecords += 1
+  }
+
+  #update(collection: number, record: RecordOperation): void {
+    const old = this.#statements.liveRecord.get(collection, record.recordId)
+    if (old === undefined || record.state === null) return
+    const { position, label, vectorAt, documentAt, state } = record
+    this.#keepVersion(collection, old, position)
+    const newDocument = documentAt === position
+    const document = newDocument ? state.document : (old.document ?? null)
+    const json = state.metadata === null ? null : JSON.stringify(state.metadata)
+    this.#statements.updateRecord.run(label, position, vectorAt, documentAt, document, state.uri, json, old.added)
+    if (json !== old.metadata) {
+      this.#removeMetadata(old.added)
+      this.#insertMetadata(old.added, collection, state.metadata)
+    }
+    if (!newDocument) return
+    if (old.document != null) this.#statements.unindexDocument.run(old.added)
+    if (document !== null) this.#statements.indexDocument.run(old.added, indexable(document))
+  }
+
+  #delete(collection: number, record: RecordOperation, delta: CollectionDelta): void {
+    const old = this.#statements.liveRecord.get(collection, record.recordId)
+    if (old === undefined) return
+    this.#keepVersion(collection, old, record.position)
+    this.#statements.deleteRecord.run(old.added)
+    this.#removeMetadata(old.added)
+    if (old.document != null) this.#statements.unindexDocument.run(old.added)
+    delta.liveRecords -= 1
+  }
+
+  #keepVersion(collection: number, old: VersionRow, died: number): void {
+    const { id, added, label, position, vector_at, document_at, uri, metadata } = old
+    this.#statements.keepVersion.run(
+      died, collection, id, added, label, position, vector_at, document_at, uri, metadata,
+    )
+  }
+
+  #insertMetadata(record: number, collection: number, metadata: Metadata | null): void {
+    if (metadata === null) return
+    for (const { key, element, columns } of metadataRows(metadata)) {
+      if (element === null) this.#statements.insertMetadata.run(record, key, collection, ...columns)
+      else this.#statements.insertMetadataElement.run(record, key, element, collection, ...columns)
+    }
+  }
+
+  #removeMetadata(record: number): void {
+    this.#statements.removeMetadata.run(record)
+    this.#statements.removeMetadataElements.run(record)
+  }
+
+  #keyOf(collection: string): number | undefined {
+    const known = this.#collectionKeys.get(collection)
+    if (known !== undefined) return known
+    const row = this.#statements.collectionById.get(collection)
+    if (row !== undefined) this.#collectionKeys.set(collection, row.key)
+    return row?.key
+  }
+
+  #deltaOf(key: number): CollectionDelta {
+    const known = this.#deltas.get(key)
+    if (known !== undefined) return known
+    const row = this.#statements.collectionByKey.get(key)!
+    const delta = { lastPosition: row.last_position, nextLabel: row.next_label, liveRecords: row.live_records, dimension: row.dimension }
+    this.#deltas.set(key, delta)
+    return delta
+  }
+
+  #writeDeltas(): void {
+    for (const [key, { lastPosition, nextLabel, liveRecords, dimension }] of this.#deltas)
+      this.#statements.updateCollection.run(lastPosition, nextLabel, liveRecords, dimension, key)
+  }
+
+  #writeCheckpoint({ storeId, records, frontier }: Batch): void {
+    const position = records.at(-1)!.position
+    this.#statements.writeCheckpoint.run(storeId, position, frontier.root(), Buffer.concat(frontier.peaks))
+  }
+}
+
+// The trigram tokenizer ends at a NUL; the search looks only for trigrams without one.
+function indexable(document: string): string {
+  return document.replaceAll('\0', '\uFFFD')
+}

@@ -1,0 +1,143 @@
+import type Database from 'better-sqlite3'
+import type { Filter } from '../../filter/filter.ts'
+import { filterToSql } from './filter-to-sql.ts'
+import type { VersionRow } from './rows.ts'
+
+/** Which live records of a collection a read is about. */
+export interface Selection {
+  collection: number
+  ids?: readonly string[] | null
+  filter?: Filter | null
+  /** Only records whose live version was made at or before this position. */
+  unchangedSince?: number | null
+}
+
+/** One version of a vector: where it was born and where it died. */
+export interface LabelRow {
+  label: number
+  born: number
+  /** 0 while it is live. */
+  died: number
+}
+
+const columns = 'r.added, r.id, r.label, r.position, r.vector_at, r.document_at, r.uri, r.metadata'
+const versionColumns = 'added, id, label, born AS position, vector_at, document_at, uri, metadata'
+
+/** Live records and superseded versions, selected by id, filter, label and position. Reads only. */
+export class RecordTable {
+  readonly #db: Database.Database
+  readonly #fixed = new Map<string, Database.Statement<unknown[]>>()
+
+  constructor(db: Database.Database) {
+    this.#db = db
+  }
+
+  /** Live records in insertion order; `limit` -1 for all. */
+  select(selection: Selection, withDocument: boolean, limit = -1, offset = 0): VersionRow[] {
+    const { condition, parameters } = where(selection)
+    const document = withDocument ? ', r.document' : ''
+    return this.#db
+      .prepare<unknown[], VersionRow>(
+        `SELECT ${columns}${document} FROM records r WHERE ${condition} ORDER BY r.added LIMIT ? OFFSET ?`,
+      )
+      .all(...parameters, limit, offset)
+  }
+
+  count(selection: Selection): number {
+    const { condition, parameters } = where(selection)
+    return this.#db
+      .prepare<unknown[], { count: number }>(`SELECT count(*) AS count FROM records r WHERE ${condition}`)
+      .get(...parameters)!.count
+  }
+
+  /** The labels of the selected live records, in no order. */
+  labels(selection: Selection): number[] {
+    const { condition, parameters } = where(selection)
+    return this.#db
+      .prepare<unknown[], number>(`SELECT r.label FROM records r WHERE ${condition}`)
+      .pluck()
+      .all(...parameters)
+  }
+
+  live(collection: number, id: string): VersionRow | undefined {
+    return this.#prepared('SELECT * FROM records WHERE collection = ? AND id = ?').get(collection, id) as
+      | VersionRow
+      | undefined
+  }
+
+  liveByLabel(collection: number, label: number, withDocument: boolean): VersionRow | undefined {
+    const document = withDocument ? ', r.document' : ''
+    const sql = `SELECT ${columns}${document} FROM records r WHERE r.collection = ? AND r.label = ?`
+    return this.#prepared(sql).get(collection, label) as VersionRow | undefined
+  }
+
+  /** The version that carried `label` at position `at`, if it was superseded since. */
+  supersededByLabel(collection: number, label: number, at: number): VersionRow | undefined {
+    const sql = `SELECT ${versionColumns} FROM record_versions
+      WHERE collection = ? AND label = ? AND died > ? AND born <= ? ORDER BY died LIMIT 1`
+    return this.#prepared(sql).get(collection, label, at, at) as VersionRow | undefined
+  }
+
+  /** The versions that were live at position `at` and were superseded since, in insertion order. */
+  superseded(collection: number, at: number): VersionRow[] {
+    const sql = `SELECT ${versionColumns} FROM record_versions
+      WHERE collection = ? AND died > ? AND born <= ? ORDER BY added`
+    return this.#prepared(sql).all(collection, at, at) as VersionRow[]
+  }
+
+  /** Position of the newest operation record for an id, live or deleted; 0 when it was never there. */
+  newestPosition(collection: number, id: string): number {
+    const live = this.live(collection, id)
+    if (live !== undefined) return live.position
+    const sql = 'SELECT max(died) AS died FROM record_versions WHERE collection = ? AND id = ?'
+    const row = this.#prepared(sql).get(collection, id) as { died: number | null }
+    return row.died ?? 0
+  }
+
+  /** Whether anything was ever updated or deleted in the collection. */
+  hasSuperseded(collection: number): boolean {
+    const sql = 'SELECT 1 FROM record_versions WHERE collection = ? LIMIT 1'
+    return this.#prepared(sql).get(collection) !== undefined
+  }
+
+  /** Every label of the collection that is still told apart, live and dead. */
+  labelRows(collection: number): IterableIterator<LabelRow> {
+    const sql = `
+      SELECT label, vector_at AS born, 0 AS died FROM records WHERE collection = ?
+      UNION ALL
+      SELECT label, vector_at AS born, max(died) AS died FROM record_versions v
+       WHERE collection = ? AND NOT EXISTS (SELECT 1 FROM records WHERE collection = v.collection AND label = v.label)
+       GROUP BY label`
+    return this.#db.prepare<unknown[], LabelRow>(sql).iterate(collection, collection)
+  }
+
+  #prepared(sql: string): Database.Statement<unknown[]> {
+    const known = this.#fixed.get(sql)
+    if (known !== undefined) return known
+    const statement = this.#db.prepare<unknown[]>(sql)
+    this.#fixed.set(sql, statement)
+    return statement
+  }
+}
+
+function where({ collection, ids, filter, unchangedSince }: Selection): {
+  condition: string
+  parameters: (string | number)[]
+} {
+  const conditions = ['r.collection = ?']
+  const parameters: (string | number)[] = [collection]
+  if (ids != null) {
+    conditions.push('r.id IN (SELECT value FROM json_each(?))')
+    parameters.push(JSON.stringify(ids))
+  }
+  if (unchangedSince != null) {
+    conditions.push('r.position <= ?')
+    parameters.push(unchangedSince)
+  }
+  if (filter != null) {
+    const compiled = filterToSql(filter, collection)
+    conditions.push(compiled.sql)
+    parameters.push(...compiled.parameters)
+  }
+  return { condition: conditions.join(' AND '), parameters }
+}

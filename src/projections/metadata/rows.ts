@@ -1,0 +1,56 @@
+import type { CollectionConfiguration, CollectionInfo, Metadata } from '../../types.ts'
+
+/** One row of `collections`: a collection as it stands now, or as it stood when it was deleted. */
+export interface CollectionRow {
+  /** Position of its creation: the number by which the other tables name it. */
+  key: number
+  id: string
+  tenant: string
+  database: string
+  name: string
+  metadata: string | null
+  configuration: string
+  dimension: number | null
+  /** Position of its newest collection-level operation record. */
+  changed: number
+  died: number | null
+  /** Position of the newest operation record that touched it or one of its records. */
+  last_position: number
+  /** The label that its next vector gets. */
+  next_label: number
+  live_records: number
+}
+
+/** One version of a record: a row of `records` (live) or of `record_versions` (superseded). */
+export interface VersionRow {
+  /** Position of the `add` that began this record: its place in insertion order. */
+  added: number
+  id: string
+  label: number
+  /** Position of the operation record that made this version. */
+  position: number
+  vector_at: number
+  document_at: number
+  /** `undefined` where the text must be read from the log at `document_at`. */
+  document?: string | null
+  uri: string | null
+  metadata: string | null
+}
+
+/** The public form of a collection row. */
+export function collectionInfo(row: CollectionRow): CollectionInfo {
+  return {
+    id: row.id,
+    name: row.name,
+    tenant: row.tenant,
+    database: row.database,
+    metadata: parseMetadata(row.metadata),
+    configuration: JSON.parse(row.configuration) as CollectionConfiguration,
+    dimension: row.dimension,
+  }
+}
+
+/** Metadata as it stands in a row. */
+export function parseMetadata(json: string | null): Metadata | null {
+  return json === null ? null : (JSON.parse(json) as Metadata)
+}
