@@ -10,12 +10,12 @@ export const limits = {
   /** Characters of a record id: it is an index key in SQLite and stands in every header. */
   idLengthMax: 1_024,
   /** Characters of a document; one frame must fit into memory several times over. */
-  documentLengthMax: 16 * 1024 * 1024,
+  documentLengthMax: 16_777_216,
   uriLengthMax: 8_192,
   metadataKeyLengthMax: 512,
   metadataKeysMax: 1_024,
   /** Characters of one record's metadata as JSON. */
-  metadataLengthMax: 1024 * 1024,
+  metadataLengthMax: 1_048_576,
   actorLengthMax: 256,
   reasonLengthMax: 1_024,
   idempotencyKeyLengthMax: 256,
@@ -40,19 +40,19 @@ export const limits = {
 
   /** Waiting writes that one group commit takes together at most. */
   groupRecordsMax: 10_000,
-  groupBytesMax: 32 * 1024 * 1024,
+  groupBytesMax: 33_554_432,
   /** Writes that may wait; beyond, callers are told to slow down instead of filling memory. */
-  queuedBytesMax: 512 * 1024 * 1024,
+  queuedBytesMax: 536_870_912,
   /** Newest part of the log that every open reads and checks: more than LevelDB may have to recover. */
-  verifiedAtOpenBytes: 8 * 1024 * 1024,
+  verifiedAtOpenBytes: 8_388_608,
   /** Free space that must remain: LevelDB loses acknowledged writes when it meets a full disk. */
-  diskReserveBytes: 64 * 1024 * 1024,
+  diskReserveBytes: 67_108_864,
   /** Operation records that a replay applies in one transaction. */
   replayBatchRecords: 1_000,
   /** Operation records that a reader of the log holds at once. */
   readAheadRecords: 256,
   /** Size of SQLite's write-ahead log at which it is folded into the database. */
-  walBytesMax: 16 * 1024 * 1024,
+  walBytesMax: 8_388_608,
   /** A growing segment is sealed at the latest with this many vectors. */
   growingVectorsMax: 20_000,
 } as const

@@ -76,11 +76,15 @@ async function ask(fn: EmbeddingFunction, texts: string[], forQueries: boolean):
     return await fn.generate(texts)
   } catch (error) {
     if (error instanceof AnnalsError) throw error
-    throw new AnnalsError('embedding_failed', `embedding function ${nameOf(fn)} failed: ${messageOf(error)}`, {
-      fate: 'not_written',
-      hint: 'See the cause; if it is a passing failure such as a network error, try again.',
-      cause: error,
-    })
+    throw new AnnalsError(
+      'embedding_failed',
+      `embedding function ${nameOf(fn)} failed: ${messageOf(error)}`,
+      {
+        fate: 'not_written',
+        hint: 'See the cause; if it is a passing failure such as a network error, try again.',
+        cause: error,
+      },
+    )
   }
 }
 
@@ -110,7 +114,7 @@ function checkedVector(fn: EmbeddingFunction, vector: unknown, index: number): F
     if (typeof value !== 'number' || !Number.isFinite(Math.fround(value)))
       throw wrongAnswer(
         fn,
-        `answered ${show(value)} at [${i}] of the vector for text ${index}, where a finite float32 was expected`,
+        `answered ${show(value)} at [${i}] of the vector for text ${index}, which is no finite float32`,
       )
     checked[i] = value
   }

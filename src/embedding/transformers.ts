@@ -9,11 +9,8 @@ export type Pooling = 'mean' | 'cls' | 'last_token'
 
 /** The part of `@huggingface/transformers` that is used here. */
 export interface TransformersModule {
-  pipeline(
-    task: 'feature-extraction',
-    model: string,
-    options: { dtype?: never; device?: never },
-  ): Promise<FeatureExtractor>
+  /** `options` holds `dtype` and perhaps `device`; the library's own names for both are closed lists. */
+  pipeline(task: 'feature-extraction', model: string, options: object): Promise<FeatureExtractor>
 }
 
 /** A loaded model; its answer's `tolist()` is one array of numbers for each text. */
@@ -62,8 +59,8 @@ const poolings: readonly unknown[] = ['mean', 'cls', 'last_token']
  * @throws AnnalsError `invalid_argument` when an option is of the wrong kind.
  *
  * @example
- * const multilingual = new TransformersEmbeddingFunction({ model: 'Xenova/multilingual-e5-small', dtype: 'q8' })
- * const notes = await client.createCollection({ name: 'notes', embeddingFunction: multilingual })
+ * const bge = new TransformersEmbeddingFunction({ model: 'Xenova/bge-small-en-v1.5', pooling: 'cls' })
+ * const notes = await client.createCollection({ name: 'notes', embeddingFunction: bge })
  */
 export class TransformersEmbeddingFunction {
   readonly name = 'transformers'
@@ -137,7 +134,10 @@ export class TransformersEmbeddingFunction {
 
   async #start(): Promise<FeatureExtractor> {
     const { pipeline } = await this.#load()
-    const options = { dtype: this.#config.dtype, ...(this.#device === undefined ? {} : { device: this.#device }) }
+    const options = {
+      dtype: this.#config.dtype,
+      ...(this.#device === undefined ? {} : { device: this.#device }),
+    }
     return pipeline('feature-extraction', this.#config.model, options)
   }
 }
@@ -168,6 +168,5 @@ function isText(value: unknown): boolean {
 }
 
 function check(holds: boolean, option: string, expected: string, value: unknown): void {
-  if (!holds)
-    throw new AnnalsError('invalid_argument', `${option} must be ${expected}, not ${show(value)}`)
+  if (!holds) throw new AnnalsError('invalid_argument', `${option} must be ${expected}, not ${show(value)}`)
 }

@@ -1,8 +1,9 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Level } from 'level'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
+import { syncFolder } from '../files.ts'
 import { type BinaryLevel, binaryEncodings, LevelHandle } from './level-handle.ts'
 import type { Entry, EntryRange, Handle, Medium } from './medium.ts'
 
@@ -152,16 +153,6 @@ class DiskHandle implements Handle {
 // LevelDB's own repair: it writes a new MANIFEST from the tables and logs it can read. Missing from level's types.
 function repairLevel(folder: string): Promise<void> {
   return (Level as unknown as { repair(location: string): Promise<void> }).repair(folder)
-}
-
-/** Makes the names in a folder durable. */
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
 }
 
 function causeCode(error: unknown): string | undefined {

@@ -14,7 +14,7 @@ import type { OperationRecord } from '../types.ts'
 import { checkedFrame, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
-import type { OperationLog, ReadOptions } from './operation-log.ts'
+import type { LogEntry, OperationLog, ReadOptions } from './operation-log.ts'
 
 /** What an open log starts from: where it ends and whose it is, already checked. */
 export interface LogState {
@@ -111,12 +111,12 @@ export class LevelOperationLog implements OperationLog {
     return frames.map((frame, index) => checkedFrame(positions[index]!, frame).record)
   }
 
-  async *range({ after = 0, until = this.#head }: ReadOptions = {}): AsyncGenerator<OperationRecord, void> {
+  async *range({ after = 0, until = this.#head }: ReadOptions = {}): AsyncGenerator<LogEntry, void> {
     for (let next = after + 1; next <= until; ) {
       const first = next
       const last = Math.min(first + limits.readAheadRecords - 1, until)
       const page = await this.#reading((handle) => readPage(handle, first, last))
-      for (; next <= last; next++) yield checkedFrame(next, page.get(next)).record
+      for (; next <= last; next++) yield checkedFrame(next, page.get(next))
     }
   }
 

@@ -16,10 +16,12 @@ import type { LogMark, OperationLog, Recovery, RecoveryReport } from './operatio
 
 export interface OpenLogOptions {
   env: Env
-  /** What is remembered outside the log; `null` when nothing is. */
-  mark: LogMark | null
+  /** Asked once the log is locked: what is remembered outside of it; `null` when nothing is. */
+  mark: () => Promise<LogMark | null>
   recovery: Recovery
 }
+
+type Opening = Omit<OpenLogOptions, 'mark'> & { mark: LogMark | null }
 
 export interface OpenedLog {
   log: OperationLog
@@ -34,7 +36,7 @@ export interface OpenedLog {
 export async function openLog(medium: Medium, options: OpenLogOptions): Promise<OpenedLog> {
   const handle = await medium.open({ repair: options.recovery === 'salvage' })
   try {
-    const { state, report } = await stateOf(handle, medium, options)
+    const { state, report } = await stateOf(handle, medium, { ...options, mark: await options.mark() })
     return { log: new LevelOperationLog(medium, options.env, handle, state), report }
   } catch (error) {
     await handle.close()
@@ -42,7 +44,7 @@ export async function openLog(medium: Medium, options: OpenLogOptions): Promise<
   }
 }
 
-async function stateOf(handle: Handle, medium: Medium, options: OpenLogOptions) {
+async function stateOf(handle: Handle, medium: Medium, options: Opening) {
   const report: RecoveryReport = { mode: options.recovery, lost: [], truncatedTo: null }
   if (await isEmpty(handle)) return { state: await createLog(handle, medium, options), report }
   try {
@@ -64,7 +66,7 @@ async function isEmpty(handle: Handle): Promise<boolean> {
 async function createLog(
   handle: Handle,
   medium: Medium,
-  { env, mark, recovery }: OpenLogOptions,
+  { env, mark, recovery }: Opening,
 ): Promise<LogState> {
   const forgiving = recovery === 'point-in-time' || recovery === 'salvage'
   if (mark !== null && mark.position > 0 && !forgiving)
@@ -106,7 +108,7 @@ async function recover(
   error: unknown,
   handle: Handle,
   medium: Medium,
-  options: OpenLogOptions,
+  options: Opening,
   report: RecoveryReport,
 ): Promise<LogState> {
   const { recovery, mark } = options
@@ -128,7 +130,7 @@ function isDamage(error: AnnalsError): boolean {
 /** Keeps whole commits up to the first damage after `frontier`, and removes everything behind. */
 async function truncate(
   handle: Handle,
-  { env }: OpenLogOptions,
+  { env }: Opening,
   report: RecoveryReport,
   frontier: MerkleFrontier,
   givesUpAcknowledged: boolean,
@@ -150,7 +152,7 @@ async function truncate(
 }
 
 /** Replaces every unreadable record by a `lost` one, so that the log is gapless and verifies again. */
-async function salvage(handle: Handle, { env }: OpenLogOptions, report: RecoveryReport): Promise<LogState> {
+async function salvage(handle: Handle, { env }: Opening, report: RecoveryReport): Promise<LogState> {
   const end = await lastPosition(handle)
   const frontier = new MerkleFrontier()
   const puts: Entry[] = []

@@ -28,6 +28,12 @@ export interface RecoveryReport {
   truncatedTo: number | null
 }
 
+/** One operation record as it stands in the log, and the leaf that it adds to the tree. */
+export interface LogEntry {
+  record: OperationRecord
+  leaf: Buffer
+}
+
 export interface ReadOptions {
   /** Exclusive; default 0, the beginning. */
   after?: number
@@ -63,7 +69,7 @@ export interface OperationLog {
   /** Those at the given positions, in their order. */
   readMany(positions: readonly number[]): Promise<OperationRecord[]>
   /** Records in order, read ahead in small pages. */
-  range(options?: ReadOptions): AsyncGenerator<OperationRecord, void, undefined>
+  range(options?: ReadOptions): AsyncGenerator<LogEntry, void, undefined>
   /** Releases the log; idempotent. */
   close(): Promise<void>
 }

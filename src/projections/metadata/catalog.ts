@@ -95,12 +95,18 @@ export class Catalog {
   }
 
   collectionById(id: string, at: At = null): CollectionRow | undefined {
-    if (at === null) return this.#get<CollectionRow>('SELECT * FROM collections WHERE id = ? AND died IS NULL', id)
+    if (at === null)
+      return this.#get<CollectionRow>('SELECT * FROM collections WHERE id = ? AND died IS NULL', id)
     return this.#get<CollectionRow>(`${collectionsAt} AND c.id = @id`, { at, id })
   }
 
   /** In the order of their creation. */
-  collections(tenant: string, database: string, at: At = null, { limit = -1, offset = 0 }: Page = {}): CollectionRow[] {
+  collections(
+    tenant: string,
+    database: string,
+    at: At = null,
+    { limit = -1, offset = 0 }: Page = {},
+  ): CollectionRow[] {
     return this.#all<CollectionRow>(
       `SELECT * FROM (${collectionsAt}) WHERE tenant = @tenant AND database = @database
         ORDER BY key LIMIT @limit OFFSET @offset`,
@@ -117,6 +123,12 @@ export class Catalog {
       bound(at),
       bound(at),
     )!.count
+  }
+
+  /** Whether a collection, live or deleted, belongs to a tenant and database. */
+  isIn(id: string, tenant: string, database: string): boolean {
+    const sql = 'SELECT 1 FROM collections WHERE id = ? AND tenant = ? AND database = ?'
+    return this.#get(sql, id, tenant, database) !== undefined
   }
 
   /** Every collection of every tenant that is live now. */

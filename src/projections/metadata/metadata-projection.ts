@@ -54,14 +54,21 @@ export class MetadataProjection implements Projection {
     const peaks = Array.from({ length: row.frontier.length / digestBytes }, (_, index) =>
       row.frontier.subarray(index * digestBytes, (index + 1) * digestBytes),
     )
-    return { storeId: row.store_id, position: row.position, frontier: new MerkleFrontier(row.position, peaks) }
+    return {
+      storeId: row.store_id,
+      position: row.position,
+      frontier: new MerkleFrontier(row.position, peaks),
+    }
   }
 
   apply(batch: Batch): void {
     const newest = batch.records.at(-1)
     if (newest === undefined) return
     if (batch.records[0]?.position !== this.#position + 1)
-      throw new AnnalsError('internal', `Applying position ${batch.records[0]?.position} after ${this.#position}.`)
+      throw new AnnalsError(
+        'internal',
+        `Applying position ${batch.records[0]?.position} after ${this.#position}.`,
+      )
     this.#apply(batch)
     this.#position = newest.position
   }
@@ -97,7 +104,15 @@ export class MetadataProjection implements Projection {
     const configuration = JSON.stringify(state.configuration)
     if (type === 'create-collection') {
       const { tenant, database, name } = state
-      this.#statements.createCollection.run({ key: position, id: collection, tenant, database, name, metadata, configuration })
+      this.#statements.createCollection.run({
+        key: position,
+        id: collection,
+        tenant,
+        database,
+        name,
+        metadata,
+        configuration,
+      })
       return
     }
     const key = this.#keyOf(collection)
@@ -130,7 +145,16 @@ export class MetadataProjection implements Projection {
     const { document, uri, metadata } = state
     const json = metadata === null ? null : JSON.stringify(metadata)
     this.#statements.insertRecord.run(
-      position, collection, recordId, label, position, vectorAt, documentAt, document, uri, json,
+      position,
+      collection,
+      recordId,
+      label,
+      position,
+      vectorAt,
+      documentAt,
+      document,
+      uri,
+      json,
     )
     this.#insertMetadata(position, collection, metadata)
     if (document !== null) this.#statements.indexDocument.run(position, indexable(document))
@@ -145,7 +169,16 @@ export class MetadataProjection implements Projection {
     const newDocument = documentAt === position
     const document = newDocument ? state.document : (old.document ?? null)
     const json = state.metadata === null ? null : JSON.stringify(state.metadata)
-    this.#statements.updateRecord.run(label, position, vectorAt, documentAt, document, state.uri, json, old.added)
+    this.#statements.updateRecord.run(
+      label,
+      position,
+      vectorAt,
+      documentAt,
+      document,
+      state.uri,
+      json,
+      old.added,
+    )
     if (json !== old.metadata) {
       this.#removeMetadata(old.added)
       this.#insertMetadata(old.added, collection, state.metadata)
@@ -168,7 +201,16 @@ export class MetadataProjection implements Projection {
   #keepVersion(collection: number, old: VersionRow, died: number): void {
     const { id, added, label, position, vector_at, document_at, uri, metadata } = old
     this.#statements.keepVersion.run(
-      died, collection, id, added, label, position, vector_at, document_at, uri, metadata,
+      died,
+      collection,
+      id,
+      added,
+      label,
+      position,
+      vector_at,
+      document_at,
+      uri,
+      metadata,
     )
   }
 
@@ -197,7 +239,12 @@ export class MetadataProjection implements Projection {
     const known = this.#deltas.get(key)
     if (known !== undefined) return known
     const row = this.#statements.collectionByKey.get(key)!
-    const delta = { lastPosition: row.last_position, nextLabel: row.next_label, liveRecords: row.live_records, dimension: row.dimension }
+    const delta = {
+      lastPosition: row.last_position,
+      nextLabel: row.next_label,
+      liveRecords: row.live_records,
+      dimension: row.dimension,
+    }
     this.#deltas.set(key, delta)
     return delta
   }

@@ -20,7 +20,11 @@ export function metadataRows(metadata: Metadata): MetadataRow[] {
   return Object.entries(metadata).flatMap(([key, value]): MetadataRow[] => {
     if (!Array.isArray(value)) return [{ key, element: null, columns: typedColumns(value) }]
     const fractional = value.some((element) => typeof element === 'number' && !Number.isInteger(element))
-    return value.map((element, index) => ({ key, element: index, columns: typedColumns(element, fractional) }))
+    return value.map((element, index) => ({
+      key,
+      element: index,
+      columns: typedColumns(element, fractional),
+    }))
   })
 }
 

@@ -78,6 +78,12 @@ export class RecordTable {
     return this.#prepared(sql).get(collection, label, at, at) as VersionRow | undefined
   }
 
+  /** The label of the version that the operation record at `position` superseded. */
+  labelSupersededAt(position: number): number | undefined {
+    const row = this.#prepared('SELECT label FROM record_versions WHERE died = ?').get(position)
+    return (row as { label: number } | undefined)?.label
+  }
+
   /** The versions that were live at position `at` and were superseded since, in insertion order. */
   superseded(collection: number, at: number): VersionRow[] {
     const sql = `SELECT ${versionColumns} FROM record_versions

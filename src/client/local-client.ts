@@ -1,0 +1,301 @@
+import { readFileSync } from 'node:fs'
+import type { CatalogCommand } from '../commands/command.ts'
+import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
+import type { Outcome } from '../commands/writer.ts'
+import { AnnalsError, show } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
+import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
+import { ChangeFeed, type ChangeOptions } from '../readers/changes.ts'
+import { checkPoint } from '../readers/read-request.ts'
+import type { Store } from '../store.ts'
+import type { OperationRecord, Point, WriteOptions, WriteReceipt } from '../types.ts'
+import { checkConfiguration } from '../validation/configuration.ts'
+import { checkKeys, checkName, checkObject, checkText, checkUuid } from '../validation/values.ts'
+import type {
+  Client,
+  Collection,
+  CreateCollectionOptions,
+  Database,
+  GetCollectionOptions,
+  ListOptions,
+  ReadableClient,
+  StoreStats,
+  Tenant,
+} from './api.ts'
+import { CallOrder } from './call-order.ts'
+import { validateChangeOptions } from './change-options.ts'
+import { ClientView, checkPage, collectionNamed } from './client-view.ts'
+import { choose, chooseFor, type GivenFunction } from './embedding-choice.ts'
+import { LocalCollection } from './local-collection.ts'
+import { ReadPoint, type Session } from './session.ts'
+import { storeStats } from './stats.ts'
+
+/** Where a client gets its store from, and how it gives it back. */
+export interface StoreLease {
+  /** The folder; `null` in memory. */
+  readonly path: string | null
+  acquire(): Promise<Store>
+  release(): Promise<void>
+}
+
+/** Which tenant and database a client works in. */
+export interface ClientScope {
+  /** Default `default_tenant`. */
+  tenant?: string
+  /** Default `default_database`. */
+  database?: string
+}
+
+/** A client of a store in this process: everything that needs no network. */
+export class LocalClient implements Client, Session {
+  readonly tenant: string
+  readonly database: string
+  readonly order: CallOrder = new CallOrder()
+  readonly #lease: StoreLease
+  #opening: Promise<Store> | null = null
+  #closing: Promise<void> | null = null
+
+  constructor(lease: StoreLease, { tenant = defaultTenant, database = defaultDatabase }: ClientScope) {
+    this.#lease = lease
+    this.tenant = checkName(tenant, 'tenant')
+    this.database = checkName(database, 'database')
+  }
+
+  async store(): Promise<Store> {
+    if (this.#closing !== null)
+      throw new AnnalsError('store_closed', 'This client is closed.', {
+        fate: 'not_written',
+        hint: 'Make a new client; the store opens again.',
+      })
+    // A failed opening may be tried again: whoever held the lock may be gone.
+    this.#opening ??= this.#lease.acquire().catch((error: unknown) => {
+      this.#opening = null
+      throw error
+    })
+    return this.#opening
+  }
+
+  async open(): Promise<void> {
+    await this.store()
+  }
+
+  async flush(): Promise<void> {
+    const store = await this.store()
+    await this.order.run(
+      async () => undefined,
+      async () => undefined,
+    )
+    await store.flush()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async stats(): Promise<StoreStats> {
+    return storeStats(await this.store(), this.#lease.path)
+  }
+
+  async heartbeat(): Promise<number> {
+    return Date.now() * 1_000_000
+  }
+
+  async version(): Promise<string> {
+    return packageVersion()
+  }
+
+  async getMaxBatchSize(): Promise<number> {
+    return limits.recordsPerWriteMax
+  }
+
+  createCollection(options: CreateCollectionOptions, write?: WriteOptions): Promise<Collection> {
+    return this.#create(options, write, false)
+  }
+
+  getOrCreateCollection(options: CreateCollectionOptions, write?: WriteOptions): Promise<Collection> {
+    return this.#create(options, write, true)
+  }
+
+  async getCollection(options: GetCollectionOptions): Promise<Collection> {
+    const store = await this.store()
+    return this.#collection(collectionNamed(store, this, options, null), options.embeddingFunction)
+  }
+
+  async getCollectionById(options: { id: string; embeddingFunction?: GivenFunction }): Promise<Collection> {
+    const given = checkObject(options, 'getCollectionById')
+    checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
+    const store = await this.store()
+    return this.#collection(
+      store.reader.collection(checkUuid(given.id, 'id'), null),
+      options.embeddingFunction,
+    )
+  }
+
+  async listCollections(options?: ListOptions): Promise<Collection[]> {
+    const page = checkPage(options, 'listCollections')
+    const { catalog } = await this.store()
+    const rows = catalog.collections(this.tenant, this.database, null, page)
+    return rows.map((row) => this.#collection(row, undefined))
+  }
+
+  async countCollections(): Promise<number> {
+    return (await this.store()).catalog.countCollections(this.tenant, this.database)
+  }
+
+  deleteCollection(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt> {
+    return this.#receipt(() => {
+      const name = checkText(named(options, 'deleteCollection').name, 'name', limits.nameLengthMax)
+      return { kind: 'delete-collection', tenant: this.tenant, database: this.database, name }
+    }, write)
+  }
+
+  createTenant(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt> {
+    return this.#receipt(
+      () => ({ kind: 'create-tenant', tenant: checkName(named(options, 'createTenant').name, 'name') }),
+      write,
+    )
+  }
+
+  async getTenant(options: { name: string }): Promise<Tenant> {
+    const name = checkText(named(options, 'getTenant').name, 'name', limits.nameLengthMax)
+    if ((await this.store()).catalog.hasTenant(name)) return { name }
+    throw new AnnalsError('tenant_not_found', `The tenant ${show(name)} does not exist.`)
+  }
+
+  createDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
+    return this.#receipt(() => this.#databaseCommand('create-database', options), write)
+  }
+
+  async getDatabase(options: { name: string; tenant?: string }): Promise<Database> {
+    const { tenant, database } = this.#databaseCommand('get-database', options)
+    const row = (await this.store()).catalog.database(tenant, database)
+    if (row !== undefined) return { id: row.id, name: row.name, tenant: row.tenant }
+    throw new AnnalsError(
+      'database_not_found',
+      `The database ${show(database)} does not exist in tenant ${show(tenant)}.`,
+    )
+  }
+
+  async listDatabases(options: ListOptions & { tenant?: string } = {}): Promise<Database[]> {
+    const page = checkPage(options, 'listDatabases', ['tenant'])
+    const tenant = checkName(options.tenant ?? this.tenant, 'tenant')
+    const rows = (await this.store()).catalog.databases(tenant, null, page)
+    return rows.map(({ id, name }) => ({ id, name, tenant }))
+  }
+
+  deleteDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
+    return this.#receipt(() => this.#databaseCommand('delete-database', options), write)
+  }
+
+  asOf(point: Point): ReadableClient {
+    return new ClientView(this, new ReadPoint(checkPoint(point)))
+  }
+
+  changes(options: ChangeOptions & { collection?: string } = {}): ChangeFeed {
+    validateChangeOptions(options, ['after', 'live', 'signal', 'collection'])
+    return new ChangeFeed(async () => {
+      const store = await this.store()
+      return {
+        log: store.log,
+        projector: store.projector,
+        selects: this.#selector(store, options.collection),
+      }
+    }, options)
+  }
+
+  async #close(): Promise<void> {
+    await this.order.run(
+      async () => undefined,
+      async () => undefined,
+    )
+    const opened = await this.#opening?.catch(() => null)
+    if (opened != null) await this.#lease.release()
+  }
+
+  async #create(options: CreateCollectionOptions, write: unknown, getOrCreate: boolean): Promise<Collection> {
+    const { outcome, store } = await this.#submit(() => this.#createCommand(options, getOrCreate), write)
+    const row =
+      outcome.collection === null
+        ? collectionNamed(store, this, { name: options.name }, null)
+        : store.reader.collection(outcome.collection, null)
+    return this.#collection(row, options.embeddingFunction)
+  }
+
+  #createCommand(options: CreateCollectionOptions, getOrCreate: boolean): CatalogCommand {
+    const given = checkObject(options, 'createCollection')
+    checkKeys(given, ['name', 'metadata', 'configuration', 'embeddingFunction'], 'createCollection')
+    const name = checkName(given.name, 'name')
+    const metadata = validateCollectionMetadata(given.metadata)
+    const { embeddingFunction, configuration: described } = choose(options.embeddingFunction)
+    // Only a function that was asked for may choose the space; the default is Chroma's.
+    const space = options.embeddingFunction == null ? undefined : embeddingFunction?.defaultSpace?.()
+    const configuration = checkConfiguration(given.configuration, metadata, space, described)
+    const { tenant, database } = this
+    return { kind: 'create-collection', tenant, database, name, metadata, configuration, getOrCreate }
+  }
+
+  #databaseCommand<K extends string>(
+    kind: K,
+    options: unknown,
+  ): { kind: K; tenant: string; database: string } {
+    const given = checkObject(options, 'database')
+    checkKeys(given, ['name', 'tenant'], 'database')
+    return {
+      kind,
+      tenant: checkName(given.tenant ?? this.tenant, 'tenant'),
+      database: checkName(given.name, 'name'),
+    }
+  }
+
+  #collection(row: CollectionRow, given: GivenFunction): LocalCollection {
+    const info = collectionInfo(row)
+    return new LocalCollection(this, info, chooseFor(info.name, info.configuration.embedding_function, given))
+  }
+
+  async #receipt(command: () => CatalogCommand, write: unknown): Promise<WriteReceipt> {
+    return (await this.#submit(command, write)).outcome.receipt
+  }
+
+  #submit(command: () => CatalogCommand, write: unknown): Promise<{ outcome: Outcome; store: Store }> {
+    return this.order.run(
+      async () => ({ command: command(), options: validateWriteOptions(write), store: await this.store() }),
+      async ({ store, ...request }) => ({ outcome: await store.writer.submit(request), store }),
+    )
+  }
+
+  /** Operations of this tenant and database, or of one of its collections, given by name or UUID. */
+  #selector(
+    { catalog, reader }: Store,
+    collection: string | undefined,
+  ): (record: OperationRecord) => boolean {
+    if (collection !== undefined) {
+      const named = catalog.collection(this.tenant, this.database, collection)
+      const id = named?.id ?? reader.collection(checkUuid(collection, 'changes.collection'), null).id
+      return (record) => 'collection' in record && record.collection === id
+    }
+    const mine = new Map<string, boolean>()
+    return (record) => {
+      if ('collection' in record) {
+        const known =
+          mine.get(record.collection) ?? catalog.isIn(record.collection, this.tenant, this.database)
+        mine.set(record.collection, known)
+        return known
+      }
+      if ('database' in record) return record.tenant === this.tenant && record.database === this.database
+      return 'tenant' in record && record.tenant === this.tenant
+    }
+  }
+}
+
+function named(options: unknown, place: string): Record<string, unknown> {
+  const given = checkObject(options, place)
+  checkKeys(given, ['name'], place)
+  return given
+}
+
+function packageVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

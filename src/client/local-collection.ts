@@ -1,0 +1,142 @@
+import type { DeleteCommand, PutCommand, RecordInput } from '../commands/command.ts'
+import {
+  validateDelete,
+  validateModify,
+  validateRecords,
+  validateWriteOptions,
+} from '../commands/validate.ts'
+import { type EmbeddingFunction, embed } from '../embedding/embedding-function.ts'
+import { AnnalsError, show } from '../errors.ts'
+import { collectionInfo } from '../projections/metadata/rows.ts'
+import { type ChangeFeed, type ChangeOptions, ChangeFeed as Feed } from '../readers/changes.ts'
+import { checkPoint } from '../readers/read-request.ts'
+import type { CollectionInfo, Point, WriteOptions, WriteReceipt } from '../types.ts'
+import { checkConfigurationUpdate } from '../validation/configuration.ts'
+import type {
+  AddRecords,
+  Collection,
+  DeleteOptions,
+  ModifyOptions,
+  PutRecords,
+  ReadableCollection,
+} from './api.ts'
+import { validateChangeOptions } from './change-options.ts'
+import { CollectionView } from './collection-view.ts'
+import { ReadPoint, type Session } from './session.ts'
+
+/** A collection of a store in this process. */
+export class LocalCollection extends CollectionView implements Collection {
+  constructor(session: Session, info: CollectionInfo, embeddingFunction: EmbeddingFunction | null) {
+    super(session, info, embeddingFunction, new ReadPoint(null))
+  }
+
+  add(records: AddRecords, options?: WriteOptions): Promise<WriteReceipt> {
+    return this.#put('add', records, options)
+  }
+
+  update(records: PutRecords, options?: WriteOptions): Promise<WriteReceipt> {
+    return this.#put('update', records, options)
+  }
+
+  upsert(records: PutRecords, options?: WriteOptions): Promise<WriteReceipt> {
+    return this.#put('upsert', records, options)
+  }
+
+  delete(selection: DeleteOptions, options?: WriteOptions): Promise<WriteReceipt> {
+    return this.session.order.run(
+      async () => ({
+        command: { ...validateDelete(selection), collection: this.id } satisfies DeleteCommand,
+        options: validateWriteOptions(options),
+        store: await this.session.store(),
+      }),
+      async ({ store, ...request }) => (await store.writer.submit(request)).receipt,
+    )
+  }
+
+  async modify(changes: ModifyOptions, options?: WriteOptions): Promise<WriteReceipt> {
+    const outcome = await this.session.order.run(
+      async () => {
+        const { name, metadata, configuration } = validateModify(changes)
+        const update =
+          configuration === undefined
+            ? undefined
+            : (old: CollectionInfo['configuration']) => checkConfigurationUpdate(old, configuration)
+        return {
+          command: {
+            kind: 'modify-collection' as const,
+            collection: this.id,
+            name,
+            metadata,
+            configuration: update,
+          },
+          options: validateWriteOptions(options),
+          store: await this.session.store(),
+        }
+      },
+      async ({ store, ...request }) => {
+        const { receipt } = await store.writer.submit(request)
+        return { receipt, row: store.reader.collection(this.id, null) }
+      },
+    )
+    this.info = collectionInfo(outcome.row)
+    return outcome.receipt
+  }
+
+  asOf(point: Point): ReadableCollection {
+    return new CollectionView(
+      this.session,
+      this.info,
+      this.embeddingFunction,
+      new ReadPoint(checkPoint(point)),
+    )
+  }
+
+  changes(options: ChangeOptions = {}): ChangeFeed {
+    validateChangeOptions(options, ['after', 'live', 'signal'])
+    return new Feed(async () => {
+      const { log, projector } = await this.session.store()
+      return { log, projector, selects: (record) => 'collection' in record && record.collection === this.id }
+    }, options)
+  }
+
+  #put(kind: PutCommand['kind'], args: unknown, options: unknown): Promise<WriteReceipt> {
+    return this.session.order.run(
+      async () => {
+        const records = validateRecords(kind, args)
+        const checked = validateWriteOptions(options)
+        const store = await this.session.store()
+        await this.#embedDocuments(kind, records)
+        return { store, command: { kind, collection: this.id, records }, options: checked }
+      },
+      async ({ store, ...request }) => (await store.writer.submit(request)).receipt,
+    )
+  }
+
+  /** Gives every record that has a document but no vector the vector of its document. */
+  async #embedDocuments(kind: PutCommand['kind'], records: RecordInput[]): Promise<void> {
+    const without = records.filter(({ vector, document }) => vector === null && document !== undefined)
+    const empty =
+      kind === 'add'
+        ? records.find(({ vector, document }) => vector === null && document === undefined)
+        : undefined
+    if (empty !== undefined)
+      throw new AnnalsError(
+        'invalid_argument',
+        `The record ${show(empty.id)} has neither an embedding nor a document.`,
+        {
+          fate: 'not_written',
+        },
+      )
+    // A document may change without its vector where there is nothing to make a new one with.
+    if (without.length === 0 || (kind === 'update' && this.embeddingFunction === null)) return
+    const fn = this.requireEmbeddingFunction('documents')
+    const vectors = await embed(
+      fn,
+      without.map(({ document }) => document!),
+      false,
+    )
+    without.forEach((record, index) => {
+      record.vector = vectors[index]!
+    })
+  }
+}

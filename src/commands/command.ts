@@ -1,0 +1,83 @@
+import type { Filter } from '../filter/filter.ts'
+import type { CollectionConfiguration, Metadata, MetadataUpdate, WriteOptions } from '../types.ts'
+
+/** One record as a write hands it in, already checked. `undefined` and absent columns stay as they are. */
+export interface RecordInput {
+  id: string
+  vector: Float32Array | null
+  /** `undefined`: not given. */
+  document: string | undefined
+  uri: string | undefined
+  metadata: MetadataUpdate | null
+}
+
+export interface PutCommand {
+  kind: 'add' | 'update' | 'upsert'
+  /** UUID of the collection. */
+  collection: string
+  records: RecordInput[]
+}
+
+export interface DeleteCommand {
+  kind: 'delete'
+  collection: string
+  /** `null`: not restricted by id. */
+  ids: string[] | null
+  filter: Filter | null
+  limit: number | null
+}
+
+export interface CreateTenantCommand {
+  kind: 'create-tenant'
+  tenant: string
+}
+
+export interface DatabaseCommand {
+  kind: 'create-database' | 'delete-database'
+  tenant: string
+  database: string
+}
+
+export interface CreateCollectionCommand {
+  kind: 'create-collection'
+  tenant: string
+  database: string
+  name: string
+  metadata: Metadata | null
+  configuration: CollectionConfiguration
+  /** An existing collection of that name is the answer, as it is. */
+  getOrCreate: boolean
+}
+
+export interface ModifyCollectionCommand {
+  kind: 'modify-collection'
+  collection: string
+  name: string | undefined
+  /** Replaces the metadata; `undefined` leaves it alone. */
+  metadata: Metadata | undefined
+  /** Computes the configuration from the present one; throws what the caller is told. */
+  configuration: ((old: CollectionConfiguration) => CollectionConfiguration) | undefined
+}
+
+export interface DeleteCollectionCommand {
+  kind: 'delete-collection'
+  tenant: string
+  database: string
+  name: string
+}
+
+export type CatalogCommand =
+  | CreateTenantCommand
+  | DatabaseCommand
+  | CreateCollectionCommand
+  | ModifyCollectionCommand
+  | DeleteCollectionCommand
+
+/** What a caller wants done: checked as far as that goes without looking at the store. */
+export type Command = PutCommand | DeleteCommand | CatalogCommand
+
+/** A command with who asks for it, why, and under which conditions. */
+export interface Request {
+  command: Command
+  options: WriteOptions
+}

@@ -1,0 +1,219 @@
+import type { Env } from '../env.ts'
+import { AnnalsError, messageOf } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { OperationLog } from '../log/operation-log.ts'
+import type { Catalog } from '../projections/metadata/catalog.ts'
+import type { RecordTable } from '../projections/metadata/record-table.ts'
+import type { Projector } from '../projections/projector.ts'
+import type { Commit, OperationRecord, WriteReceipt } from '../types.ts'
+import type { Command, Request } from './command.ts'
+import { decide, place } from './decide.ts'
+import { PendingState } from './pending-state.ts'
+
+/** What a write answers: the receipt, and the collection that it was about. */
+export interface Outcome {
+  receipt: WriteReceipt
+  collection: string | null
+}
+
+export interface WriterParts {
+  log: OperationLog
+  catalog: Catalog
+  records: RecordTable
+  projector: Projector
+  env: Env
+}
+
+interface Waiting {
+  request: Request
+  bytes: number
+  resolve: (outcome: Outcome) => void
+  reject: (error: unknown) => void
+}
+
+interface Decided {
+  waiting: Waiting
+  records: OperationRecord[]
+  outcome: Outcome
+}
+
+/**
+ * The single queue that all writes go through.
+ *
+ * What holds:
+ * - One group at a time: take what waits, decide each in order, append all as one batch, apply, acknowledge.
+ * - A write is acknowledged after it is durable in the log and visible in every projection.
+ * - A write that cannot be decided is refused by itself; the others of its group go on.
+ * - After a failed append none of the group is acknowledged.
+ */
+export class Writer {
+  readonly #parts: WriterParts
+  #queue: Waiting[] = []
+  #queuedBytes = 0
+  #running: Promise<void> | null = null
+  #closed = false
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts
+  }
+
+  /** Queues a write; settles once it is acknowledged or refused. */
+  submit(request: Request): Promise<Outcome> {
+    if (this.#closed)
+      return Promise.reject(new AnnalsError('store_closed', 'The store is closed.', { fate: 'not_written' }))
+    const bytes = sizeOf(request.command)
+    if (this.#queuedBytes + bytes > limits.queuedBytesMax)
+      return Promise.reject(tooManyWaiting(this.#queuedBytes))
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ request, bytes, resolve, reject })
+      this.#queuedBytes += bytes
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** Settles once nothing waits any more. */
+  async drained(): Promise<void> {
+    while (this.#running !== null) await this.#running
+  }
+
+  /** Refuses new writes and waits for those that were accepted. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.drained()
+  }
+
+  async #run(): Promise<void> {
+    // Whatever is submitted in the same turn of the event loop belongs to the first group.
+    await null
+    while (this.#queue.length > 0) {
+      const group = this.#takeGroup()
+      try {
+        await this.#commit(group)
+      } catch (error) {
+        for (const waiting of group) waiting.reject(error)
+      }
+    }
+    this.#running = null
+  }
+
+  /** The longest run of writes that can be decided together, within the limits of a batch. */
+  #takeGroup(): Waiting[] {
+    let records = 0
+    let bytes = 0
+    let size = 0
+    for (const { request, bytes: more } of this.#queue) {
+      const { command } = request
+      records += countOf(command)
+      bytes += more
+      const full = records > limits.groupRecordsMax || bytes > limits.groupBytesMax
+      if (size > 0 && (full || readsTables(command))) break
+      size += 1
+      if (readsTables(command)) break
+    }
+    const group = this.#queue.splice(0, size)
+    for (const waiting of group) this.#queuedBytes -= waiting.bytes
+    return group
+  }
+
+  /** The way of a write: decide, append, apply, acknowledge. */
+  async #commit(group: Waiting[]): Promise<void> {
+    await this.#parts.projector.catchUp()
+    const decided = this.#decideAll(group)
+    const records = decided.flatMap((one) => one.records)
+    await this.#parts.log.append(records)
+    this.#apply(records)
+    for (const { waiting, outcome } of decided) waiting.resolve(outcome)
+  }
+
+  #decideAll(group: Waiting[]): Decided[] {
+    const { log, catalog, records, env } = this.#parts
+    const state = new PendingState(catalog, records)
+    const committedAt = Math.max(env.now(), log.committedAt)
+    const keys = new Map<string, WriteReceipt>()
+    const decided: Decided[] = []
+    let head = log.head
+    for (const waiting of group) {
+      try {
+        const one = this.#decideOne(waiting, state, { head, committedAt, keys })
+        head += one.records.length
+        decided.push(one)
+      } catch (error) {
+        waiting.reject(error)
+      }
+    }
+    return decided
+  }
+
+  #decideOne(
+    waiting: Waiting,
+    state: PendingState,
+    { head, committedAt, keys }: { head: number; committedAt: number; keys: Map<string, WriteReceipt> },
+  ): Decided {
+    const { command, options } = waiting.request
+    const { actor = null, reason = null, idempotencyKey = null, expectedPosition } = options
+    const repeated = idempotencyKey === null ? undefined : this.#repeated(idempotencyKey, keys)
+    if (repeated !== undefined)
+      return { waiting, records: [], outcome: { receipt: repeated, collection: null } }
+
+    const { drafts, collection } = decide(command, state, this.#parts.env.uuid, expectedPosition)
+    const count = drafts.length
+    const commit: Commit = { first: head + 1, count, committedAt, actor, reason, idempotencyKey }
+    const records = place(drafts, commit)
+    state.note(records)
+    // Nothing changed: the answer names the state that the caller sees.
+    const at = count === 0 ? this.#parts.log.committedAt : committedAt
+    const receipt = { position: head + count, committedAt: new Date(at), count }
+    if (idempotencyKey !== null && count > 0) keys.set(idempotencyKey, receipt)
+    return { waiting, records, outcome: { receipt, collection } }
+  }
+
+  #repeated(key: string, keys: ReadonlyMap<string, WriteReceipt>): WriteReceipt | undefined {
+    const remembered = this.#parts.catalog.rememberedKey(key)
+    if (remembered === undefined) return keys.get(key)
+    const { first, count, committed_at } = remembered
+    return { position: first + count - 1, committedAt: new Date(committed_at), count }
+  }
+
+  #apply(records: OperationRecord[]): void {
+    if (records.length === 0) return
+    try {
+      this.#parts.projector.apply(records)
+    } catch (error) {
+      throw new AnnalsError(
+        'projection_failed',
+        `The write is in the log but not yet readable: ${messageOf(error)}`,
+        {
+          fate: 'durable',
+          hint: 'Do not repeat it: it will be readable once the metadata file can be written again.',
+          cause: error,
+        },
+      )
+    }
+  }
+}
+
+/** Commands that read more than single records: nothing may be pending when they are decided. */
+function readsTables(command: Command): boolean {
+  if (command.kind === 'delete') return command.filter !== null
+  return command.kind !== 'add' && command.kind !== 'update' && command.kind !== 'upsert'
+}
+
+function countOf(command: Command): number {
+  if ('records' in command) return command.records.length
+  return command.kind === 'delete' ? (command.ids?.length ?? 1) : 1
+}
+
+function sizeOf(command: Command): number {
+  if (!('records' in command)) return 256
+  let bytes = 0
+  for (const { id, vector, document, uri } of command.records)
+    bytes += 128 + id.length + (vector?.byteLength ?? 0) + 2 * (document?.length ?? 0) + (uri?.length ?? 0)
+  return bytes
+}
+
+function tooManyWaiting(bytes: number): AnnalsError {
+  return new AnnalsError('busy', `Writes of ${bytes} bytes are waiting already.`, {
+    fate: 'not_written',
+    hint: 'Await writes before handing in more of them.',
+  })
+}

@@ -1,0 +1,58 @@
+/**
+ * annals: an embedded, event-sourced, log-structured vector store.
+ * This list is the public surface; what is not here may change at any time.
+ */
+export type { RecordVersion } from './audit/history.ts'
+export type {
+  AddRecords,
+  Client,
+  Collection,
+  CollectionStats,
+  ConfigurationOptions,
+  CreateCollectionOptions,
+  Database,
+  DeleteOptions,
+  GetCollectionOptions,
+  GetOptions,
+  HistoryOptions,
+  ListOptions,
+  ModifyOptions,
+  PutRecords,
+  QueryOptions,
+  ReadableClient,
+  ReadableCollection,
+  StoreStats,
+  Tenant,
+} from './client/api.ts'
+export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
+export type { ClientScope } from './client/local-client.ts'
+export { PersistentClient, type PersistentClientOptions } from './client/persistent-client.ts'
+export type { EmbeddingFunction } from './embedding/embedding-function.ts'
+export { FeatureHashingEmbeddingFunction, type FeatureHashingOptions } from './embedding/feature-hashing.ts'
+export { TransformersEmbeddingFunction, type TransformersOptions } from './embedding/transformers.ts'
+export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
+export type { Recovery } from './log/operation-log.ts'
+export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
+export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
+export type { StoreOptions } from './store.ts'
+export type {
+  CollectionConfiguration,
+  CollectionState,
+  Commit,
+  EmbeddingFunctionConfiguration,
+  HnswConfiguration,
+  Include,
+  Metadata,
+  MetadataScalar,
+  MetadataUpdate,
+  MetadataValue,
+  OperationType,
+  Point,
+  RecordImage,
+  Space,
+  Vector,
+  Where,
+  WhereDocument,
+  WriteOptions,
+  WriteReceipt,
+} from './types.ts'

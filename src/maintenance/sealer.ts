@@ -1,0 +1,178 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Subscription } from 'rxjs'
+import { messageOf } from '../errors.ts'
+import type { Catalog } from '../projections/metadata/catalog.ts'
+import type { Manifest } from '../projections/metadata/manifest.ts'
+import type { CollectionRow } from '../projections/metadata/rows.ts'
+import type { Projector } from '../projections/projector.ts'
+import { SealedSegment, type SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
+import type { BuiltSegment, SegmentBuilders } from '../projections/vectors/segment-builder.ts'
+import type { VectorIndex } from '../projections/vectors/vector-index.ts'
+import type { DamagedSegment, VectorStore } from '../projections/vectors/vector-store.ts'
+import type { HnswConfiguration, OperationRecord } from '../types.ts'
+import { type LabelRange, planSealing } from './sealing-plan.ts'
+
+export interface SealerParts {
+  projector: Projector
+  catalog: Catalog
+  manifest: Manifest
+  vectors: VectorStore
+  builders: SegmentBuilders
+  /** Told of failures; queries go on being answered exactly meanwhile. */
+  warn: (message: string) => void
+}
+
+/**
+ * Turns growing vectors into sealed segments in the background, and builds damaged ones again.
+ *
+ * What holds:
+ * - The order of a sealing: build and make durable, load and check, name in the manifest and serve, both in one
+ *   turn. A crash in between leaves a file that no manifest names.
+ * - One sealing at a time for each collection.
+ */
+export class Sealer {
+  readonly #parts: SealerParts
+  readonly #subscriptions: Subscription[]
+  readonly #sealedUpTo = new Map<number, number>()
+  readonly #busy = new Map<string, Promise<void>>()
+  /** After a failure: the label at which to try again. */
+  readonly #retryAt = new Map<string, number>()
+  #stopped = false
+
+  constructor(parts: SealerParts) {
+    this.#parts = parts
+    this.#subscriptions = [
+      parts.projector.commits.subscribe((records) => this.#look(records)),
+      parts.vectors.damaged.subscribe((damaged) => this.#rebuild(damaged)),
+    ]
+  }
+
+  /** Collections that are being sealed or rebuilt right now. */
+  get busy(): number {
+    return this.#busy.size
+  }
+
+  /** Looks at every collection: for what was left unsealed when the store was closed. */
+  lookAtAll(): void {
+    for (const row of this.#parts.catalog.liveCollections()) this.#consider(row)
+  }
+
+  /** Settles once nothing is being sealed any more. */
+  async idle(): Promise<void> {
+    const release = this.#parts.builders.retain()
+    while (this.#busy.size > 0) await Promise.all(this.#busy.values())
+    release()
+  }
+
+  /** Starts nothing new, and drops what runs: it can be built again from the log. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const subscription of this.#subscriptions) subscription.unsubscribe()
+    await this.#parts.builders.close()
+    await this.idle()
+  }
+
+  #look(records: readonly OperationRecord[]): void {
+    const touched = new Set<string>()
+    for (const record of records)
+      if ('vectorAt' in record && record.vectorAt === record.position) touched.add(record.collection)
+    for (const id of touched) {
+      const row = this.#parts.catalog.collectionById(id)
+      if (row !== undefined) this.#consider(row)
+    }
+  }
+
+  #consider(row: CollectionRow): void {
+    if (this.#stopped || this.#busy.has(row.id) || row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
+    const { hnsw } = JSON.parse(row.configuration) as { hnsw: HnswConfiguration }
+    if (planSealing(hnsw, this.#upTo(row.key), row.next_label).length === 0) return
+    this.#run(row, (index) => this.#seal(row, index))
+  }
+
+  #run(row: CollectionRow, work: (index: VectorIndex) => Promise<void>): void {
+    const running = this.#parts.vectors
+      .use(row, work)
+      .catch((error: unknown) => {
+        if (this.#stopped) return
+        this.#retryAt.set(row.id, row.next_label + 1000)
+        this.#parts.warn(`Sealing the collection ${row.name} failed: ${messageOf(error)}`)
+      })
+      .finally(() => {
+        this.#busy.delete(row.id)
+        const now = this.#parts.catalog.collectionById(row.id)
+        if (now !== undefined) this.#consider(now)
+      })
+    this.#busy.set(row.id, running)
+  }
+
+  async #seal(row: CollectionRow, index: VectorIndex): Promise<void> {
+    const ranges = planSealing(index.hnsw, index.sealedUpTo, index.labels.next)
+    const built = await Promise.all(ranges.map((range) => this.#build(row, index, range)))
+    for (const source of built) {
+      const sealed = await SealedSegment.load(source)
+      // From here to the end of the turn nothing can come in between.
+      if (this.#stopped || this.#parts.catalog.collectionById(row.id) === undefined) return sealed.release()
+      const { firstLabel, nextLabel, bytes } = source
+      this.#parts.manifest.add({
+        collection: row.key,
+        first_label: firstLabel,
+        next_label: nextLabel,
+        file: fileName(row.id, firstLabel, nextLabel),
+        bytes,
+        digest: Buffer.from(source.digest),
+      })
+      index.adoptSealed(sealed)
+      this.#sealedUpTo.set(row.key, nextLabel)
+    }
+  }
+
+  #rebuild({ collection, segment, reason }: DamagedSegment): void {
+    const { id, first_label: first, next_label: next } = segment
+    this.#parts.warn(`${messageOf(reason)}; it is built again from the log, and scanned exactly meanwhile.`)
+    const work = async (index: VectorIndex): Promise<void> => {
+      const standing = index.segments.find(({ firstLabel }) => firstLabel === first)
+      if (standing?.kind !== 'exact' || standing.nextLabel !== next) return
+      const source = await this.#buildFrom(collection, index, standing.exact.rows(first, next))
+      const sealed = await SealedSegment.load(source)
+      if (this.#stopped) return sealed.release()
+      this.#parts.manifest.rebuilt(id, source.bytes, Buffer.from(source.digest))
+      index.replaceExact(sealed)
+    }
+    const before = this.#busy.get(collection.id) ?? Promise.resolve()
+    void before.then(() => this.#stopped || this.#run(collection, work))
+  }
+
+  #build(row: CollectionRow, index: VectorIndex, { first, next }: LabelRange): Promise<SealedSegmentSource> {
+    return this.#buildFrom(row, index, index.growingRows(first, next))
+  }
+
+  async #buildFrom(
+    row: CollectionRow,
+    index: VectorIndex,
+    rows: { matrix: Float32Array; count: number; firstLabel: number },
+  ): Promise<SealedSegmentSource> {
+    const { space, max_neighbors, ef_construction, ef_search, num_threads } = index.hnsw
+    const dimension = index.dimension!
+    const nextLabel = rows.firstLabel + rows.count
+    const file = this.#parts.vectors.path(fileName(row.id, rows.firstLabel, nextLabel))
+    mkdirSync(dirname(file), { recursive: true })
+    const built: BuiltSegment = await this.#parts.builders.build(
+      { ...rows, dimension, space, maxNeighbors: max_neighbors, efConstruction: ef_construction, file },
+      { collection: row.id, numThreads: num_threads },
+    )
+    return { ...built, file, firstLabel: rows.firstLabel, nextLabel, space, dimension, efSearch: ef_search }
+  }
+
+  #upTo(key: number): number {
+    const known = this.#sealedUpTo.get(key)
+    if (known !== undefined) return known
+    const upTo = this.#parts.manifest.ofCollection(key).at(-1)?.next_label ?? 0
+    this.#sealedUpTo.set(key, upTo)
+    return upTo
+  }
+}
+
+function fileName(collection: string, first: number, next: number): string {
+  return `${collection}/${first}-${next}.hnsw`
+}

@@ -1,0 +1,36 @@
+import type { Subscription } from 'rxjs'
+import { messageOf } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { MetadataFile } from '../projections/metadata/metadata-file.ts'
+import type { Projector } from '../projections/projector.ts'
+
+/** Folds SQLite's write-ahead log into the database once it has grown large, between two writes. */
+export class WalFolder {
+  readonly #file: MetadataFile
+  readonly #warn: (message: string) => void
+  readonly #subscription: Subscription
+  #scheduled: NodeJS.Immediate | null = null
+
+  constructor(projector: Projector, file: MetadataFile, warn: (message: string) => void) {
+    this.#file = file
+    this.#warn = warn
+    this.#subscription = projector.commits.subscribe(() => {
+      this.#scheduled ??= setImmediate(() => this.#foldIfLarge())
+    })
+  }
+
+  stop(): void {
+    this.#subscription.unsubscribe()
+    if (this.#scheduled !== null) clearImmediate(this.#scheduled)
+  }
+
+  #foldIfLarge(): void {
+    this.#scheduled = null
+    if (this.#file.walBytes() < limits.walBytesMax) return
+    try {
+      this.#file.fold()
+    } catch (error) {
+      this.#warn(messageOf(error))
+    }
+  }
+}

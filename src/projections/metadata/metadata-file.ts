@@ -1,0 +1,100 @@
+import { rmSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { AnnalsError, messageOf } from '../../errors.ts'
+import { registerFilterFunctions } from './filter-functions.ts'
+import { checkPages, databaseFiles, PageDigests } from './page-digests.ts'
+import { schema, schemaVersion } from './schema.ts'
+
+/** An open metadata database. */
+export interface MetadataFile {
+  readonly db: Database.Database
+  /** Why it had to be begun anew; `null` when it was sound, or when there was none. */
+  readonly replaced: string | null
+  /** Bytes in SQLite's write-ahead log. */
+  walBytes(): number
+  /** Folds the write-ahead log into the database; false when another process is just reading. */
+  fold(): boolean
+  close(): void
+}
+
+/**
+ * Opens the metadata database, every page of it checked. A damaged one, or one of another schema, is removed
+ * and begun anew: it is derived, so the log fills it again.
+ */
+export async function openMetadataFile(path: string): Promise<MetadataFile> {
+  const check = await checkPages(path)
+  if (check.state === 'fresh') return create(path, null)
+  if (check.state === 'damaged') return replace(path, check.reason)
+  let db: Database.Database
+  try {
+    db = connect(path)
+  } catch (error) {
+    return replace(path, messageOf(error))
+  }
+  const version = db.pragma('user_version', { simple: true })
+  if (version === schemaVersion) return opened(db, check.digests, null)
+  db.close()
+  return replace(path, `its schema has version ${version}, not ${schemaVersion}`)
+}
+
+/** The same in memory, for stores that are not kept. */
+export function openMetadataInMemory(): MetadataFile {
+  const db = new Database(':memory:')
+  registerFilterFunctions(db)
+  db.exec(schema)
+  return { db, replaced: null, walBytes: () => 0, fold: () => true, close: () => void db.close() }
+}
+
+/** Removes the database with all that belongs to it. */
+export function removeMetadataFile(path: string): void {
+  for (const file of databaseFiles(path)) rmSync(file, { force: true })
+}
+
+function replace(path: string, reason: string): MetadataFile {
+  removeMetadataFile(path)
+  return create(path, reason)
+}
+
+function create(path: string, replaced: string | null): MetadataFile {
+  try {
+    const db = connect(path)
+    const digests = PageDigests.create(path)
+    db.exec(`BEGIN; ${schema}; PRAGMA user_version = ${schemaVersion}; COMMIT`)
+    digests.fold(db)
+    return opened(db, digests, replaced)
+  } catch (error) {
+    if (error instanceof AnnalsError) throw error
+    throw new AnnalsError(
+      'projection_failed',
+      `The metadata in ${path} cannot be created: ${messageOf(error)}.`,
+      {
+        hint: 'Check that the folder is writable and that its disk is not full. The log is not concerned.',
+        cause: error,
+      },
+    )
+  }
+}
+
+function connect(path: string): Database.Database {
+  const db = new Database(path)
+  // NORMAL may lose the newest transactions in a power cut, but never breaks: the log has them, and the
+  // checkpoint row, which goes with them, says from where to apply it again.
+  db.pragma('journal_mode = WAL')
+  db.pragma('synchronous = NORMAL')
+  // Folding is ours alone: see page-digests.ts.
+  db.pragma('wal_autocheckpoint = 0')
+  db.pragma('temp_store = MEMORY')
+  db.pragma('cache_size = -32000')
+  registerFilterFunctions(db)
+  return db
+}
+
+function opened(db: Database.Database, digests: PageDigests, replaced: string | null): MetadataFile {
+  return {
+    db,
+    replaced,
+    walBytes: () => digests.walBytes(),
+    fold: () => digests.fold(db),
+    close: () => digests.close(db),
+  }
+}

@@ -1,0 +1,77 @@
+import { type Observable, Subject } from 'rxjs'
+import { limits } from '../limits.ts'
+import { MerkleFrontier } from '../log/merkle-tree.ts'
+import type { LogEntry, OperationLog } from '../log/operation-log.ts'
+import type { OperationRecord } from '../types.ts'
+import type { MetadataProjection } from './metadata/metadata-projection.ts'
+import type { VectorStore } from './vectors/vector-store.ts'
+
+/**
+ * Feeds the log to the projections, in order, and tells everybody who listens.
+ *
+ * What holds: metadata and vectors are changed in the same turn of the event loop, so a read that does not
+ * wait in between sees both or neither; subscribers are told after both.
+ */
+export class Projector {
+  readonly #log: OperationLog
+  readonly #metadata: MetadataProjection
+  readonly #vectors: VectorStore
+  readonly #commits = new Subject<readonly OperationRecord[]>()
+
+  constructor(log: OperationLog, metadata: MetadataProjection, vectors: VectorStore) {
+    this.#log = log
+    this.#metadata = metadata
+    this.#vectors = vectors
+  }
+
+  /** Whatever was applied, right after it became visible; in order, without gaps. */
+  get commits(): Observable<readonly OperationRecord[]> {
+    return this.#commits
+  }
+
+  /** The last position that every projection has applied. */
+  get position(): number {
+    return this.#metadata.position
+  }
+
+  /** Applies what the log has just appended: the records up to its head. */
+  apply(records: readonly OperationRecord[]): void {
+    this.#applyUpTo(records, this.#log.frontier)
+  }
+
+  /**
+   * Applies what the log holds and the projections lack, whole commits at a time, with a turn of the event loop
+   * between two of them. Cheap when there is nothing to do.
+   */
+  async catchUp(onProgress?: (position: number, head: number) => void): Promise<void> {
+    if (this.position === this.#log.head) return
+    const frontier = this.#metadata.mark?.frontier ?? new MerkleFrontier()
+    let batch: OperationRecord[] = []
+    for await (const entry of this.#log.range({ after: this.position })) {
+      frontier.append(entry.leaf)
+      batch.push(entry.record)
+      if (batch.length < limits.replayBatchRecords || !endsCommit(entry)) continue
+      this.#applyUpTo(batch, frontier)
+      batch = []
+      onProgress?.(this.position, this.#log.head)
+    }
+    this.#applyUpTo(batch, frontier)
+    onProgress?.(this.position, this.#log.head)
+  }
+
+  /** No commits will follow. */
+  close(): void {
+    this.#commits.complete()
+  }
+
+  #applyUpTo(records: readonly OperationRecord[], frontier: MerkleFrontier): void {
+    if (records.length === 0) return
+    this.#metadata.apply({ storeId: this.#log.storeId, records, frontier })
+    this.#vectors.apply(records)
+    this.#commits.next(records)
+  }
+}
+
+function endsCommit({ record: { position, commit } }: LogEntry): boolean {
+  return position === commit.first + commit.count - 1
+}

@@ -1,0 +1,213 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Subject } from 'rxjs'
+import { limits } from '../../limits.ts'
+import type { OperationLog } from '../../log/operation-log.ts'
+import type { CollectionConfiguration, OperationRecord, RecordOperation } from '../../types.ts'
+import type { Manifest, SegmentRow } from '../metadata/manifest.ts'
+import type { LabelRow, RecordTable } from '../metadata/record-table.ts'
+import type { CollectionRow } from '../metadata/rows.ts'
+import { GrowingSegment } from './growing-segment.ts'
+import { SealedSegment } from './sealed-segment.ts'
+import { VectorIndex } from './vector-index.ts'
+
+export interface VectorStoreParts {
+  log: OperationLog
+  records: RecordTable
+  manifest: Manifest
+  /** Where segment files stand. */
+  folder: string
+  /** Loaded collections together; the least recently used ones beyond it are evicted. */
+  memoryBudgetBytes: number
+}
+
+/** A segment file that could not be used, and is served from the log's vectors meanwhile. */
+export interface DamagedSegment {
+  collection: CollectionRow
+  segment: SegmentRow
+  reason: unknown
+}
+
+interface Entry {
+  /** Set once loaded. */
+  index: VectorIndex | null
+  loading: Promise<VectorIndex>
+  /** Operations that came in while it was loading. */
+  pending: RecordOperation[]
+  /** Readers and builders at work; an entry in use is not evicted. */
+  users: number
+}
+
+/**
+ * The vector indexes of the collections that are in use.
+ *
+ * What holds:
+ * - A collection is loaded at its first vector query (or sealing) and then follows every write.
+ * - Entries stand in the order of their last use; only those with no users are evicted.
+ */
+export class VectorStore {
+  readonly #parts: VectorStoreParts
+  readonly #entries = new Map<string, Entry>()
+  readonly #damaged = new Subject<DamagedSegment>()
+
+  constructor(parts: VectorStoreParts) {
+    this.#parts = parts
+  }
+
+  /** Segments whose file must be built again. */
+  get damaged(): Subject<DamagedSegment> {
+    return this.#damaged
+  }
+
+  /** What loaded collections may hold together. */
+  get budgetBytes(): number {
+    return this.#parts.memoryBudgetBytes
+  }
+
+  get memoryBytes(): number {
+    let bytes = 0
+    for (const { index } of this.#entries.values()) bytes += index?.memoryBytes ?? 0
+    return bytes
+  }
+
+  /** UUIDs of the collections in memory, least recently used first. */
+  get loaded(): string[] {
+    return [...this.#entries].filter(([, { index }]) => index !== null).map(([id]) => id)
+  }
+
+  /** Absolute path of a segment's file. */
+  path(file: string): string {
+    return join(this.#parts.folder, file)
+  }
+
+  /** The index of a collection if it is in memory. */
+  peek(collection: string): VectorIndex | null {
+    return this.#entries.get(collection)?.index ?? null
+  }
+
+  /** Runs `use` on the collection's index, loading it first; it stays in memory until `use` has settled. */
+  async use<T>(row: CollectionRow, use: (index: VectorIndex) => T | Promise<T>): Promise<T> {
+    const entry = this.#entries.get(row.id) ?? this.#begin(row)
+    this.#entries.delete(row.id)
+    this.#entries.set(row.id, entry)
+    entry.users += 1
+    try {
+      return await use(await entry.loading)
+    } finally {
+      entry.users -= 1
+      this.evict()
+    }
+  }
+
+  /** Follows what was applied to the metadata. */
+  apply(records: readonly OperationRecord[]): void {
+    for (const record of records) {
+      if (record.type === 'modify-collection') {
+        const index = this.peek(record.collection)
+        if (index !== null) index.hnsw = record.state.configuration.hnsw
+      } else if (record.type === 'add' || record.type === 'update' || record.type === 'delete') {
+        const entry = this.#entries.get(record.collection)
+        if (entry?.index != null) entry.index.apply(record)
+        else entry?.pending.push(record)
+      }
+    }
+  }
+
+  /** Lets go of the least recently used collections until the budget holds. */
+  evict(budgetBytes: number = this.#parts.memoryBudgetBytes): void {
+    let bytes = this.memoryBytes
+    for (const [id, { index, users }] of this.#entries) {
+      if (bytes <= budgetBytes) return
+      if (index === null || users > 0) continue
+      bytes -= index.memoryBytes
+      this.#entries.delete(id)
+      index.release()
+    }
+  }
+
+  /** Removes every file that the manifest does not name. */
+  removeRubbish(): void {
+    mkdirSync(this.#parts.folder, { recursive: true })
+    const named = new Set(this.#parts.manifest.all().map(({ file }) => file))
+    for (const entry of readdirSync(this.#parts.folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue
+      const path = join(entry.parentPath, entry.name)
+      if (!named.has(path.slice(this.#parts.folder.length + 1))) rmSync(path, { force: true })
+    }
+  }
+
+  close(): void {
+    this.#damaged.complete()
+    for (const { index } of this.#entries.values()) index?.release()
+    this.#entries.clear()
+  }
+
+  #begin(row: CollectionRow): Entry {
+    const fresh: Omit<Entry, 'loading'> = { index: null, pending: [], users: 0 }
+    const entry: Entry = Object.assign(fresh, { loading: this.#load(row, fresh) })
+    this.#entries.set(row.id, entry)
+    entry.loading.catch(() => this.#entries.delete(row.id))
+    return entry
+  }
+
+  // What is read from the tables is read before the first wait; what is written after that is in `pending`.
+  async #load(row: CollectionRow, entry: Pick<Entry, 'index' | 'pending'>): Promise<VectorIndex> {
+    const { records, manifest } = this.#parts
+    const { hnsw } = JSON.parse(row.configuration) as CollectionConfiguration
+    const index = new VectorIndex(hnsw, row.dimension, (position) => records.labelSupersededAt(position))
+    const labels = [...records.labelRows(row.key)].sort((a, b) => a.label - b.label)
+    for (const { label, born, died } of labels) {
+      index.labels.add(label, born)
+      if (died !== 0) index.labels.die(label, died)
+    }
+    const segments = manifest.ofCollection(row.key)
+    for (const segment of segments) await this.#loadSegment(index, row, segment, labels)
+    const unsealed = labels.filter(({ label }) => label >= index.sealedUpTo)
+    await this.#readVectors(unsealed, (label, vector) => index.load(label, vector))
+    for (const record of entry.pending) index.apply(record)
+    entry.pending = []
+    entry.index = index
+    return index
+  }
+
+  async #loadSegment(
+    index: VectorIndex,
+    row: CollectionRow,
+    segment: SegmentRow,
+    labels: LabelRow[],
+  ): Promise<void> {
+    const { first_label: firstLabel, next_label: nextLabel } = segment
+    const { space, ef_search: efSearch } = index.hnsw
+    const dimension = index.dimension!
+    const { bytes, digest } = segment
+    const file = this.path(segment.file)
+    try {
+      const source = { file, bytes, digest, firstLabel, nextLabel, space, dimension, efSearch }
+      index.addSegment({ kind: 'sealed', firstLabel, nextLabel, sealed: await SealedSegment.load(source) })
+    } catch (reason) {
+      const exact = new GrowingSegment(space, dimension, firstLabel, index.hnsw.resize_factor)
+      const missing = labels.filter(({ label }) => label >= firstLabel && label < nextLabel)
+      await this.#readVectors(missing, (label, vector) => {
+        while (exact.nextLabel < label) exact.append(null)
+        exact.append(vector)
+      })
+      while (exact.nextLabel < nextLabel) exact.append(null)
+      index.addSegment({ kind: 'exact', firstLabel, nextLabel, exact })
+      queueMicrotask(() => this.#damaged.next({ collection: row, segment, reason }))
+    }
+  }
+
+  async #readVectors(
+    labels: readonly LabelRow[],
+    take: (label: number, vector: Float32Array | null) => void,
+  ): Promise<void> {
+    for (let from = 0; from < labels.length; from += limits.readAheadRecords) {
+      const page = labels.slice(from, from + limits.readAheadRecords)
+      const records = await this.#parts.log.readMany(page.map(({ born }) => born))
+      page.forEach(({ label }, at) => {
+        const record = records[at]!
+        take(label, 'vectorAt' in record ? (record.state?.vector ?? null) : null)
+      })
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { filter, firstValueFrom, fromEvent, Observable, race } from 'rxjs'
+import { AnnalsError } from '../errors.ts'
+import type { OperationLog } from '../log/operation-log.ts'
+import type { Projector } from '../projections/projector.ts'
+import type { CollectionState, Commit, OperationRecord, OperationType, RecordImage } from '../types.ts'
+import { imageAfter, imageBefore } from './record-image.ts'
+
+/** One operation of the log, with what it changed. */
+export interface Change {
+  /** Its place in the log: hand the last one in as `after` to go on from there. */
+  position: number
+  type: OperationType
+  committedAt: Date
+  actor: string | null
+  reason: string | null
+  /** The whole commit; `commit.first + commit.count - 1` is its last position. */
+  commit: Commit
+  /** UUID of the collection; `null` for tenants and databases. */
+  collection: string | null
+  /** The record's id; `null` for everything else. */
+  id: string | null
+  /** The record before; `null` when it was not there. */
+  before: RecordImage | null
+  /** The record after; `null` when it was deleted. */
+  after: RecordImage | null
+  /** For operations on collections: the collection after them. */
+  state: CollectionState | null
+}
+
+export interface ChangeOptions {
+  /** Exclusive; default 0, from the beginning. */
+  after?: number
+  /** Go on with what is yet to come, until the signal, `break`, or the store's close; default false. */
+  live?: boolean
+  signal?: AbortSignal
+}
+
+/** What a feed reads, and which operations it tells of. */
+export interface ChangeSource {
+  log: OperationLog
+  projector: Projector
+  selects: (record: OperationRecord) => boolean
+}
+
+/**
+ * The changes since a position: an `AsyncIterable`, and with `toObservable()` an rxjs `Observable`.
+ *
+ * Changes come in the order of the log, each once. They are read from the log when they are asked for, so a
+ * slow reader holds no memory and misses nothing; a reader that comes back goes on behind the last position it
+ * has seen. A change is told once it is visible to reads.
+ *
+ * @example
+ * for await (const change of client.changes({ after: 0 })) console.log(change.position, change.type, change.id)
+ */
+export class ChangeFeed implements AsyncIterable<Change> {
+  readonly #open: () => Promise<ChangeSource>
+  readonly #options: ChangeOptions
+
+  constructor(open: () => Promise<ChangeSource>, options: ChangeOptions) {
+    this.#open = open
+    this.#options = options
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<Change, void, undefined> {
+    return this.#read(this.#options.signal)
+  }
+
+  /**
+   * The same as an Observable: cold, one reader for each subscription. The next change is read when `next` has
+   * returned, so an observer that must wait should iterate instead.
+   */
+  toObservable(): Observable<Change> {
+    return new Observable<Change>((observer) => {
+      const stop = new AbortController()
+      const { signal } = this.#options
+      const pump = async (): Promise<void> => {
+        for await (const change of this.#read(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal))
+          observer.next(change)
+      }
+      pump().then(
+        () => observer.complete(),
+        (error: unknown) => observer.error(error),
+      )
+      return () => stop.abort()
+    })
+  }
+
+  async *#read(signal: AbortSignal | undefined): AsyncGenerator<Change, void, undefined> {
+    const { log, projector, selects } = await this.#open()
+    const { live = false } = this.#options
+    let after = this.#options.after ?? 0
+    if (after > projector.position)
+      throw new AnnalsError(
+        'position_not_reached',
+        `Changes after ${after} were asked for; the newest is ${projector.position}.`,
+      )
+    do {
+      const until = projector.position
+      for await (const { record } of log.range({ after, until })) {
+        if (signal?.aborted) return
+        if (selects(record)) yield await toChange(log, record)
+      }
+      after = until
+    } while (live && (await moreThan(projector, after, signal)))
+  }
+}
+
+/** Waits until something after `position` is visible; false when nothing will be. */
+async function moreThan(
+  projector: Projector,
+  position: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (signal?.aborted) return false
+  if (projector.position > position) return true
+  const more = projector.commits.pipe(filter(() => projector.position > position))
+  const wakers: Observable<unknown> = signal ? race(more, fromEvent(signal, 'abort')) : more
+  await firstValueFrom(wakers, { defaultValue: null })
+  return projector.position > position && signal?.aborted !== true
+}
+
+async function toChange(log: OperationLog, record: OperationRecord): Promise<Change> {
+  const { position, type, commit } = record
+  const { actor, reason } = commit
+  const common = { position, type, committedAt: new Date(commit.committedAt), actor, reason, commit }
+  const none = { collection: null, id: null, before: null, after: null, state: null }
+  if ('vectorAt' in record) {
+    const before = await imageBefore(log, record)
+    const after = await imageAfter(log, record)
+    return { ...common, ...none, collection: record.collection, id: record.recordId, before, after }
+  }
+  if ('collection' in record)
+    return { ...common, ...none, collection: record.collection, state: record.state }
+  return { ...common, ...none }
+}

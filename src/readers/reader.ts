@@ -1,0 +1,157 @@
+import { AnnalsError, show } from '../errors.ts'
+import type { OperationLog } from '../log/operation-log.ts'
+import type { At, Catalog } from '../projections/metadata/catalog.ts'
+import type { RecordTable } from '../projections/metadata/record-table.ts'
+import { type CollectionRow, parseMetadata, type VersionRow } from '../projections/metadata/rows.ts'
+import { prepare } from '../projections/vectors/distance.ts'
+import { bitsOf } from '../projections/vectors/label-table.ts'
+import type { VectorIndex } from '../projections/vectors/vector-index.ts'
+import type { VectorStore } from '../projections/vectors/vector-store.ts'
+import type { GetRequest, QueryRequest } from './read-request.ts'
+import { GetResult, type GetRow, QueryResult, type QueryRow } from './results.ts'
+import { searchIndex } from './search.ts'
+import { VersionSelector } from './selection.ts'
+
+export interface ReaderParts {
+  log: OperationLog
+  catalog: Catalog
+  records: RecordTable
+  vectors: VectorStore
+}
+
+/** A neighbour with its row, before the columns that stand in the log are fetched. */
+interface Hit {
+  row: VersionRow
+  distance: number
+}
+
+/**
+ * Reads of one collection, now (`at` null) or at a position of the past.
+ *
+ * What holds: a read of the present takes all it needs from the tables and the vectors in one turn of the event
+ * loop, so it sees whole commits. What it fetches from the log afterwards never changes.
+ */
+export class Reader {
+  readonly #parts: ReaderParts
+  readonly #versions: VersionSelector
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts
+    this.#versions = new VersionSelector(parts.log, parts.records)
+  }
+
+  /** The collection as it stands at `at`. Throws `collection_not_found`. */
+  collection(id: string, at: At): CollectionRow {
+    const row = this.#parts.catalog.collectionById(id, at)
+    if (row !== undefined) return row
+    const when = at === null ? '' : ` at position ${at}`
+    throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist${when}.`)
+  }
+
+  async count(id: string, at: At): Promise<number> {
+    const { key, live_records } = this.collection(id, at)
+    return at === null ? live_records : this.#versions.count(key, at)
+  }
+
+  async get(id: string, request: GetRequest, at: At): Promise<GetResult> {
+    const { key } = this.collection(id, at)
+    const { limit, offset, include } = request
+    const withDocument = include.includes('documents')
+    const rows = await this.#versions.select(key, request, at, { limit, offset, withDocument })
+    const embeddings = include.includes('embeddings') ? await this.embeddings(rows) : null
+    return new GetResult(
+      rows.map((row, index) => getRow(row, embeddings?.[index] ?? null)),
+      include,
+    )
+  }
+
+  /** Vectors of `queries` are as given, not prepared. */
+  async query(
+    id: string,
+    queries: readonly Float32Array[],
+    request: QueryRequest,
+    at: At,
+  ): Promise<QueryResult> {
+    const row = this.collection(id, at)
+    checkDimensions(row, queries)
+    const { include, count } = request
+    const lists = await this.#search(row, queries, request, at)
+    const flat = lists.flat()
+    const versions = include.includes('documents')
+      ? await this.#versions.withDocuments(flat.map((hit) => hit.row))
+      : flat.map((hit) => hit.row)
+    const embeddings = include.includes('embeddings') ? await this.embeddings(versions) : null
+    let next = 0
+    const rows = lists.map((hits) =>
+      hits.slice(0, count).map(({ distance }): QueryRow => {
+        const index = next++
+        return { ...getRow(versions[index]!, embeddings?.[index] ?? null), distance }
+      }),
+    )
+    return new QueryResult(rows, include)
+  }
+
+  /** The vectors of the given versions, bit for bit as they were handed in. */
+  async embeddings(rows: readonly VersionRow[]): Promise<number[][]> {
+    const records = await this.#parts.log.readMany(rows.map(({ vector_at }) => vector_at))
+    return records.map((record) => Array.from(('vectorAt' in record && record.state?.vector) || []))
+  }
+
+  async #search(
+    row: CollectionRow,
+    queries: readonly Float32Array[],
+    request: QueryRequest,
+    at: At,
+  ): Promise<Hit[][]> {
+    if (row.dimension === null || request.count === 0) return queries.map(() => [])
+    const restricted = request.filter !== null || request.ids !== null
+    // The past stands still, so its labels may be found before the index is there; those of the present may not.
+    const past = restricted && at !== null ? await this.#versions.labels(row.key, request, at) : null
+    return this.#parts.vectors.use(row, (index) => {
+      this.collection(row.id, at)
+      const allowed = this.#allowed(index, row, request, at, past)
+      return queries.map((query) => {
+        const prepared = prepare(index.hnsw.space, query)
+        return searchIndex(index, prepared, request.count, allowed).map(({ label, distance }) => ({
+          row: this.#rowOf(row.key, label, at, request.include.includes('documents')),
+          distance,
+        }))
+      })
+    })
+  }
+
+  #allowed(
+    index: VectorIndex,
+    { key }: CollectionRow,
+    { ids, filter }: QueryRequest,
+    at: At,
+    past: number[] | null,
+  ): Uint32Array {
+    if (past !== null) return bitsOf(past, index.labels.next)
+    if (at !== null) return index.labels.liveAt(at)
+    if (ids === null && filter === null) return index.labels.live
+    return bitsOf(this.#parts.records.labels({ collection: key, ids, filter }), index.labels.next)
+  }
+
+  #rowOf(collection: number, label: number, at: At, withDocument: boolean): VersionRow {
+    const live = this.#parts.records.liveByLabel(collection, label, withDocument)
+    if (live !== undefined && (at === null || live.position <= at)) return live
+    const superseded = at === null ? undefined : this.#parts.records.supersededByLabel(collection, label, at)
+    if (superseded !== undefined) return superseded
+    throw new AnnalsError('internal', `The label ${label} has no record at ${at ?? 'the head'}.`)
+  }
+}
+
+function getRow(row: VersionRow, embedding: number[] | null): GetRow {
+  const { id, document = null, uri } = row
+  return { id, embedding, document, metadata: parseMetadata(row.metadata), uri }
+}
+
+function checkDimensions({ name, dimension }: CollectionRow, queries: readonly Float32Array[]): void {
+  const odd = queries.find(({ length }) => dimension !== null && length !== dimension)
+  if (odd === undefined) return
+  throw new AnnalsError(
+    'dimension_mismatch',
+    `Collection expecting embedding with dimension of ${dimension}, got ${odd.length} (collection ${show(name)}).`,
+  )
+}

@@ -1,0 +1,256 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { Writer } from './commands/writer.ts'
+import { type Env, systemEnv } from './env.ts'
+import { AnnalsError, messageOf } from './errors.ts'
+import { limits } from './limits.ts'
+import { DiskMedium } from './log/disk-medium.ts'
+import type { Medium } from './log/medium.ts'
+import { MemoryMedium } from './log/memory-medium.ts'
+import { openLog } from './log/open-log.ts'
+import type { OperationLog, Recovery, RecoveryReport } from './log/operation-log.ts'
+import { Sealer } from './maintenance/sealer.ts'
+import { WalFolder } from './maintenance/wal-folder.ts'
+import { Catalog } from './projections/metadata/catalog.ts'
+import { Manifest } from './projections/metadata/manifest.ts'
+import {
+  type MetadataFile,
+  openMetadataFile,
+  openMetadataInMemory,
+  removeMetadataFile,
+} from './projections/metadata/metadata-file.ts'
+import { MetadataProjection } from './projections/metadata/metadata-projection.ts'
+import { RecordTable } from './projections/metadata/record-table.ts'
+import { Projector } from './projections/projector.ts'
+import { SegmentBuilders } from './projections/vectors/segment-builder.ts'
+import { VectorStore } from './projections/vectors/vector-store.ts'
+import { Reader } from './readers/reader.ts'
+
+/** What a store can be told when it is opened. */
+export interface StoreOptions {
+  /** What to do about damage found in the log; default `tolerate-tail`. */
+  recovery?: Recovery
+  /** Bytes that loaded collections may hold together; default: half of the machine's memory. */
+  memoryBudgetBytes?: number
+  /** Bytes of the disk that stay free, whatever is written; default 64 MiB. */
+  diskReserveBytes?: number
+  /** Told how far the log has been applied, when opening must derive something again. */
+  onProgress?: (progress: { position: number; head: number }) => void
+  /** Clock, chance and disk space; for tests. */
+  env?: Env
+}
+
+/** What opening had to mend. */
+export interface OpeningReport extends RecoveryReport {
+  /** Why the metadata was derived anew; `null` when it was not. */
+  metadataReplaced: string | null
+}
+
+/** One place where a store lives. */
+interface Site {
+  medium: Medium
+  metadata: () => Promise<MetadataFile>
+  /** Removes the metadata file, after it was closed. */
+  removeMetadata: () => void
+  segments: string
+  /** Runs when the store is closed. */
+  cleanUp: () => void
+}
+
+/**
+ * An open store: its log, what is derived from it, and who works on both. This file alone wires the floors.
+ *
+ * What holds:
+ * - The log is locked before anything else of the folder is touched.
+ * - Nothing is served before every projection has applied the whole log.
+ * - Closing goes from the top down: no new writes, no new work, projections, log.
+ */
+export class Store {
+  readonly log: OperationLog
+  readonly metadata: MetadataFile
+  readonly catalog: Catalog
+  readonly records: RecordTable
+  readonly manifest: Manifest
+  readonly vectors: VectorStore
+  readonly projector: Projector
+  readonly writer: Writer
+  readonly reader: Reader
+  readonly report: OpeningReport
+  readonly #sealer: Sealer
+  readonly #walFolder: WalFolder
+  readonly #cleanUp: () => void
+  #closing: Promise<void> | null = null
+
+  private constructor(parts: OpenedParts, site: Site, options: StoreOptions) {
+    const { log, metadata, projection, report } = parts
+    const env = options.env ?? systemEnv
+    this.log = log
+    this.metadata = metadata
+    this.report = report
+    this.catalog = new Catalog(metadata.db)
+    this.records = new RecordTable(metadata.db)
+    this.manifest = new Manifest(metadata.db)
+    const { catalog, records, manifest } = this
+    const memoryBudgetBytes = options.memoryBudgetBytes ?? totalmem() / 2
+    this.vectors = new VectorStore({ log, records, manifest, folder: site.segments, memoryBudgetBytes })
+    this.projector = new Projector(log, projection, this.vectors)
+    this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
+    this.reader = new Reader({ log, catalog, records, vectors: this.vectors })
+    this.#sealer = new Sealer({
+      projector: this.projector,
+      catalog,
+      manifest,
+      vectors: this.vectors,
+      builders: new SegmentBuilders(),
+      warn,
+    })
+    this.#walFolder = new WalFolder(this.projector, metadata, warn)
+    this.#cleanUp = site.cleanUp
+  }
+
+  /** Opens the store in `folder`, creating it where there is none. */
+  static openFolder(folder: string, options: StoreOptions = {}): Promise<Store> {
+    const env = options.env ?? systemEnv
+    const reserveBytes = options.diskReserveBytes ?? limits.diskReserveBytes
+    const path = join(folder, 'metadata.sqlite3')
+    try {
+      mkdirSync(folder, { recursive: true })
+    } catch (error) {
+      const message = `The folder ${folder} cannot be created: ${messageOf(error)}.`
+      return Promise.reject(new AnnalsError('log_unavailable', message, { cause: error }))
+    }
+    const site: Site = {
+      medium: new DiskMedium(join(folder, 'log'), { reserveBytes, env }),
+      metadata: () => openMetadataFile(path),
+      removeMetadata: () => removeMetadataFile(path),
+      segments: join(folder, 'segments'),
+      cleanUp: () => undefined,
+    }
+    return Store.#open(site, options, join(folder, 'recovery-report.json'))
+  }
+
+  /** Opens a store in memory; graphs of large collections pass through a temporary folder. */
+  static openInMemory(options: StoreOptions = {}): Promise<Store> {
+    const folder = mkdtempSync(join(tmpdir(), 'annals-'))
+    const cleanUp = (): void => rmSync(folder, { recursive: true, force: true })
+    process.once('exit', cleanUp)
+    const site: Site = {
+      medium: new MemoryMedium(),
+      metadata: async () => openMetadataInMemory(),
+      removeMetadata: () => undefined,
+      segments: join(folder, 'segments'),
+      cleanUp: () => {
+        process.off('exit', cleanUp)
+        cleanUp()
+      },
+    }
+    return Store.#open(site, options, null)
+  }
+
+  static async #open(site: Site, options: StoreOptions, reportFile: string | null): Promise<Store> {
+    const parts = await openParts(site, options)
+    const store = new Store(parts, site, options)
+    try {
+      store.vectors.removeRubbish()
+      await store.projector.catchUp((position, head) => options.onProgress?.({ position, head }))
+      const { lost, truncatedTo } = store.report
+      if (reportFile !== null && (lost.length > 0 || truncatedTo !== null))
+        writeFileSync(reportFile, JSON.stringify({ at: new Date(), ...store.report }, null, 2))
+      store.#sealer.lookAtAll()
+      return store
+    } catch (error) {
+      await store.close().catch(() => undefined)
+      throw error
+    }
+  }
+
+  get isClosed(): boolean {
+    return this.#closing !== null
+  }
+
+  /** Collections that are being sealed right now. */
+  get sealing(): number {
+    return this.#sealer.busy
+  }
+
+  /** Waits for all writes handed in so far and all sealing, and folds the metadata's write-ahead log. */
+  async flush(): Promise<void> {
+    await this.writer.drained()
+    await this.#sealer.idle()
+    this.metadata.fold()
+  }
+
+  /** Waits for accepted writes, then releases everything; idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.writer.close()
+    this.projector.close()
+    this.#walFolder.stop()
+    await this.#sealer.stop()
+    this.vectors.close()
+    try {
+      this.metadata.close()
+    } finally {
+      await this.log.close()
+      this.#cleanUp()
+    }
+  }
+}
+
+interface OpenedParts {
+  log: OperationLog
+  metadata: MetadataFile
+  projection: MetadataProjection
+  report: OpeningReport
+}
+
+/** Locks the log, then opens the metadata, then compares the two. */
+async function openParts(site: Site, options: StoreOptions): Promise<OpenedParts> {
+  const { env = systemEnv, recovery = 'tolerate-tail' } = options
+  let metadata: MetadataFile | undefined
+  let log: OperationLog | undefined
+  const openMetadata = async (): Promise<MetadataProjection> => {
+    metadata = await site.metadata()
+    return new MetadataProjection(metadata.db)
+  }
+  try {
+    let projection: MetadataProjection | undefined
+    const mark = async () => {
+      projection = await openMetadata()
+      return projection.mark
+    }
+    const opened = await openLog(site.medium, { env, recovery, mark })
+    log = opened.log
+    let metadataReplaced = metadata!.replaced
+    if (wasReplaced(opened.report, log, projection!)) {
+      metadataReplaced = 'the log was recovered, and is not the one that was applied'
+      metadata!.close()
+      site.removeMetadata()
+      projection = await openMetadata()
+    }
+    return {
+      log,
+      metadata: metadata!,
+      projection: projection!,
+      report: { ...opened.report, metadataReplaced },
+    }
+  } catch (error) {
+    metadata?.close()
+    await log?.close()
+    throw error
+  }
+}
+
+function wasReplaced(report: RecoveryReport, log: OperationLog, { mark }: MetadataProjection): boolean {
+  const recovered = report.lost.length > 0 || report.truncatedTo !== null
+  return recovered || (mark !== null && mark.storeId !== log.storeId)
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, { type: 'AnnalsWarning', code: 'ANNALS_MAINTENANCE' })
+}

@@ -1,0 +1,95 @@
+import { AnnalsError, show } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { MetadataScalar, MetadataUpdate, MetadataValue } from '../types.ts'
+import { checkText, invalid } from './values.ts'
+
+/** Keys that Chroma keeps its own columns under. */
+const reservedKeys = ['chroma:document', 'chroma:uri']
+
+/**
+ * Metadata as a caller gives it: flat, with strings, finite numbers, booleans and arrays of one of these.
+ * `null` values are kept where `allowNull` says so: there they remove the key. Empty arrays are left out.
+ */
+export function checkMetadata(
+  value: unknown,
+  place: string,
+  { allowNull }: { allowNull: boolean },
+): MetadataUpdate {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date)
+    throw invalid(place, 'must be an object with plain values', value)
+  const entries = Object.entries(value)
+  if (entries.length > limits.metadataKeysMax)
+    throw tooLarge(place, `${entries.length} keys`, limits.metadataKeysMax)
+  const checked: [string, MetadataValue | null][] = []
+  for (const [key, entry] of entries) {
+    checkKey(key, place)
+    const at = `${place}.${key}`
+    if (entry === null && allowNull) checked.push([key, null])
+    else if (Array.isArray(entry)) {
+      if (entry.length > 0) checked.push([key, checkElements(entry, at)])
+      else if (allowNull) checked.push([key, null])
+    } else checked.push([key, checkScalar(entry, at)])
+  }
+  return Object.fromEntries(checked)
+}
+
+/** Merges an update into metadata: `null` removes a key, all else replaces it; `null` when no key is left. */
+export function mergeMetadata(
+  old: Record<string, MetadataValue> | null,
+  update: MetadataUpdate | null,
+): Record<string, MetadataValue> | null {
+  const merged = new Map(Object.entries(old ?? {}))
+  for (const [key, value] of Object.entries(update ?? {})) {
+    if (value === null) merged.delete(key)
+    else merged.set(key, value)
+  }
+  return merged.size === 0 ? null : Object.fromEntries(merged)
+}
+
+function checkKey(key: string, place: string): void {
+  checkText(key, `${place}: the key`, limits.metadataKeyLengthMax)
+  if (key === '') throw invalid(place, 'a key must not be empty', key)
+  if (key.includes('\0')) throw invalid(place, 'a key must not contain NUL', key)
+  if (key.startsWith('#') || key.startsWith('$'))
+    throw invalid(place, 'a key must not begin with # or $', key)
+  if (reservedKeys.includes(key)) throw invalid(place, 'this key is reserved', key)
+}
+
+function checkElements(values: unknown[], place: string): MetadataScalar[] {
+  const checked = values.map((value, index) => checkScalar(value, `${place}[${index}]`))
+  const odd = checked.findIndex((value) => typeof value !== typeof checked[0])
+  if (odd === -1) return checked
+  throw invalid(
+    `${place}[${odd}]`,
+    `an array holds values of one type, here ${typeof checked[0]}`,
+    values[odd],
+  )
+}
+
+function checkScalar(value: unknown, place: string): MetadataScalar {
+  if (typeof value === 'string') return checkText(value, place, limits.metadataLengthMax)
+  if (typeof value === 'boolean') return value
+  if (typeof value !== 'number')
+    throw invalid(
+      place,
+      'must be a string, number, boolean or an array of one of these',
+      value,
+      nestedHint(value),
+    )
+  if (!Number.isFinite(value)) throw invalid(place, 'must be a finite number', value)
+  if (Number.isInteger(value) && !Number.isSafeInteger(value))
+    throw invalid(place, 'a whole number must lie between -(2^53 - 1) and 2^53 - 1', value)
+  return value
+}
+
+function nestedHint(value: unknown): string | undefined {
+  return typeof value === 'object' && value !== null
+    ? 'Metadata is flat: flatten it, or store it as a JSON string.'
+    : undefined
+}
+
+function tooLarge(place: string, what: string, max: number): AnnalsError {
+  return new AnnalsError('limit_exceeded', `${place}: ${show(what)}; at most ${max} are allowed.`, {
+    fate: 'not_written',
+  })
+}
