@@ -51,6 +51,9 @@ export type ErrorCode =
   | 'format_unsupported'
   | 'projection_failed'
   | 'segment_damaged'
+  | 'backup_damaged'
+  | 'backup_mismatch'
+  | 'store_exists'
   | 'internal'
 
 /** Every code, with its HTTP status and Chroma's name for it. */
@@ -85,6 +88,9 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   format_unsupported: internal,
   projection_failed: internal,
   segment_damaged: internal,
+  backup_damaged: internal,
+  backup_mismatch: { status: 409, chroma: 'ChromaError' },
+  store_exists: exists,
   internal,
 }
 

@@ -27,11 +27,24 @@ export type {
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
 export type { ClientScope } from './client/local-client.ts'
 export { PersistentClient, type PersistentClientOptions } from './client/persistent-client.ts'
+export { type ReplayTargetOptions, replay, restore } from './client/portability.ts'
 export type { EmbeddingFunction } from './embedding/embedding-function.ts'
 export { FeatureHashingEmbeddingFunction, type FeatureHashingOptions } from './embedding/feature-hashing.ts'
 export { TransformersEmbeddingFunction, type TransformersOptions } from './embedding/transformers.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
+export type { BackupOptions, BackupReport } from './portability/backup.ts'
+export type {
+  CollectionChanges,
+  CollectionChoice,
+  CollectionPlan,
+  ReplayedRecord,
+  Transform,
+  TransformedRecord,
+} from './portability/collection-plan.ts'
+export type { TransferOptions, TransferProgress } from './portability/progress.ts'
+export type { ReplayOptions, ReplayReport } from './portability/replay.ts'
+export type { RestoreOptions, RestoreReport } from './portability/restore.ts'
 export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
 export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
 export type { StoreOptions } from './store.ts'

@@ -49,6 +49,12 @@ export const limits = {
   diskReserveBytes: 67_108_864,
   /** Operation records that a replay applies in one transaction. */
   replayBatchRecords: 1_000,
+  /** Bytes of frames after which a replay commits, however few they are. */
+  replayBatchBytes: 8_388_608,
+  /** Documents that a replay hands to an embedding function at once. */
+  embeddingBatchRecords: 256,
+  /** Uncompressed bytes of frames in one chunk of a backup: small enough to send anywhere in one piece. */
+  backupChunkBytesMax: 67_108_864,
   /** Operation records that a reader of the log holds at once. */
   readAheadRecords: 256,
   /** Size of SQLite's write-ahead log at which it is folded into the database. */

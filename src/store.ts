@@ -8,10 +8,11 @@ import { limits } from './limits.ts'
 import { DiskMedium } from './log/disk-medium.ts'
 import type { Medium } from './log/medium.ts'
 import { MemoryMedium } from './log/memory-medium.ts'
-import { openLog } from './log/open-log.ts'
+import { OutdatedLog, openLog } from './log/open-log.ts'
 import type { OperationLog, Recovery, RecoveryReport } from './log/operation-log.ts'
 import { Sealer } from './maintenance/sealer.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
+import { finishSwap, migrateFolder } from './portability/migrate.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
 import { Manifest } from './projections/metadata/manifest.ts'
 import {
@@ -40,6 +41,14 @@ export interface StoreOptions {
   onProgress?: (progress: { position: number; head: number }) => void
   /** Clock, chance and disk space; for tests. */
   env?: Env
+}
+
+/** What restore, replay and migrate tell a store that they open. */
+export interface FolderOptions extends StoreOptions {
+  /** Whose log it shall be, where there is none yet. */
+  identity?: { storeId: string; epoch: number }
+  /** Leave the building of indexes to `buildIndexes` or to the next opening; default false. */
+  indexLater?: boolean
 }
 
 /** What opening had to mend. */
@@ -111,7 +120,28 @@ export class Store {
   }
 
   /** Opens the store in `folder`, creating it where there is none. */
-  static openFolder(folder: string, options: StoreOptions = {}): Promise<Store> {
+  static async openFolder(folder: string, options: FolderOptions = {}): Promise<Store> {
+    finishSwap(folder, 0)
+    try {
+      return await Store.#openFolder(folder, options)
+    } catch (error) {
+      if (!(error instanceof OutdatedLog)) throw error
+      await Store.#migrate(folder, error.version, options)
+      return Store.#openFolder(folder, options)
+    }
+  }
+
+  /** Puts a store of today's format in the place of one in an older format. */
+  static #migrate(folder: string, version: number, options: FolderOptions): Promise<void> {
+    const { env = systemEnv, diskReserveBytes: reserveBytes = limits.diskReserveBytes } = options
+    return migrateFolder(folder, version, {
+      medium: new DiskMedium(join(folder, 'log'), { reserveBytes, env }),
+      create: (copy, identity) => Store.#openFolder(copy, { ...options, identity, indexLater: true }),
+      onProgress: options.onProgress,
+    })
+  }
+
+  static #openFolder(folder: string, options: FolderOptions): Promise<Store> {
     const env = options.env ?? systemEnv
     const reserveBytes = options.diskReserveBytes ?? limits.diskReserveBytes
     const path = join(folder, 'metadata.sqlite3')
@@ -144,9 +174,10 @@ export class Store {
     return Store.#open(site, options, null)
   }
 
-  static async #open(site: Site, options: StoreOptions, reportFile: string | null): Promise<Store> {
+  static async #open(site: Site, options: FolderOptions, reportFile: string | null): Promise<Store> {
     const parts = await openParts(site, options)
     const store = new Store(parts, site, options)
+    if (options.indexLater === true) store.#sealer.pause()
     try {
       store.vectors.removeRubbish()
       await store.projector.catchUp((position, head) => options.onProgress?.({ position, head }))
@@ -175,6 +206,17 @@ export class Store {
     await this.writer.drained()
     await this.#sealer.idle()
     this.metadata.fold()
+  }
+
+  /** Lets indexes be built in the background, where `indexLater` put it off. */
+  resumeIndexing(): void {
+    this.#sealer.resume()
+  }
+
+  /** Builds the indexes that were put off by `indexLater`, and waits for them. */
+  async buildIndexes(): Promise<void> {
+    this.#sealer.resume()
+    await this.flush()
   }
 
   /** Waits for accepted writes, then releases everything; idempotent. */
@@ -206,8 +248,8 @@ interface OpenedParts {
 }
 
 /** Locks the log, then opens the metadata, then compares the two. */
-async function openParts(site: Site, options: StoreOptions): Promise<OpenedParts> {
-  const { env = systemEnv, recovery = 'tolerate-tail' } = options
+async function openParts(site: Site, options: FolderOptions): Promise<OpenedParts> {
+  const { env = systemEnv, recovery = 'tolerate-tail', identity } = options
   let metadata: MetadataFile | undefined
   let log: OperationLog | undefined
   const openMetadata = async (): Promise<MetadataProjection> => {
@@ -220,7 +262,7 @@ async function openParts(site: Site, options: StoreOptions): Promise<OpenedParts
       projection = await openMetadata()
       return projection.mark
     }
-    const opened = await openLog(site.medium, { env, recovery, mark })
+    const opened = await openLog(site.medium, { env, recovery, mark, identity })
     log = opened.log
     let metadataReplaced = metadata!.replaced
     if (wasReplaced(opened.report, log, projection!)) {

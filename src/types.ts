@@ -167,6 +167,49 @@ export interface RecordState {
   metadata: Metadata | null
 }
 
+/**
+ * What one operation record says, without what depends on its place in a log: what can be carried over into
+ * another one. `undefined` stands for content that stayed as it was.
+ */
+export type Fact = TenantFact | DatabaseFact | CollectionFact | PutFact | DeleteFact
+
+export interface TenantFact {
+  type: 'create-tenant'
+  tenant: string
+}
+
+export interface DatabaseFact {
+  type: 'create-database' | 'delete-database'
+  databaseId: string
+  tenant: string
+  database: string
+}
+
+export interface CollectionFact {
+  type: 'create-collection' | 'modify-collection' | 'delete-collection'
+  collection: string
+  state: CollectionState
+}
+
+/** A record was added, or changed where it was there before. */
+export interface PutFact {
+  type: 'put'
+  collection: string
+  recordId: string
+  vector: Float32Array | undefined
+  document: string | null | undefined
+  uri: string | null
+  metadata: Metadata | null
+  /** The content is all there, whether or not it changed: what did must be found by comparing. */
+  whole?: boolean
+}
+
+export interface DeleteFact {
+  type: 'delete'
+  collection: string
+  recordId: string
+}
+
 interface OperationRecordBase {
   /** Its place in the log: 1, 2, 3 … without gaps. */
   position: number

@@ -5,6 +5,7 @@
  */
 import type { RecordVersion } from '../audit/history.ts'
 import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
+import type { BackupOptions, BackupReport } from '../portability/backup.ts'
 import type { ChangeFeed, ChangeOptions } from '../readers/changes.ts'
 import type { GetResult, QueryResult } from '../readers/results.ts'
 import type {
@@ -225,6 +226,14 @@ export interface Client extends ReadableClient {
   /** Waits for accepted writes and releases everything; idempotent. The last client of a folder closes its store. */
   close(): Promise<void>
   stats(): Promise<StoreStats>
+  /**
+   * Copies the store's log into a folder, while writes go on; a folder that holds an earlier backup of this
+   * store gets what is new. Errors: `backup_mismatch`, `store_exists`, `disk_full`.
+   *
+   * @example
+   * const { position, chunks } = await client.backup('/backups/notes')
+   */
+  backup(target: string, options?: BackupOptions): Promise<BackupReport>
   /** Now, in nanoseconds since 1970: Chroma's sign of life. */
   heartbeat(): Promise<number>
   version(): Promise<string>

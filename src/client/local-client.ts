@@ -4,6 +4,7 @@ import { validateCollectionMetadata, validateWriteOptions } from '../commands/va
 import type { Outcome } from '../commands/writer.ts'
 import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { BackupOptions, BackupReport } from '../portability/backup.ts'
 import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { ChangeFeed, type ChangeOptions } from '../readers/changes.ts'
@@ -23,6 +24,7 @@ import type {
   StoreStats,
   Tenant,
 } from './api.ts'
+import { backupStore } from './backup-store.ts'
 import { CallOrder } from './call-order.ts'
 import { validateChangeOptions } from './change-options.ts'
 import { ClientView, checkPage, collectionNamed } from './client-view.ts'
@@ -96,6 +98,10 @@ export class LocalClient implements Client, Session {
 
   async stats(): Promise<StoreStats> {
     return storeStats(await this.store(), this.#lease.path)
+  }
+
+  async backup(target: string, options: BackupOptions = {}): Promise<BackupReport> {
+    return backupStore(await this.store(), target, options)
   }
 
   async heartbeat(): Promise<number> {

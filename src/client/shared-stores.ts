@@ -1,4 +1,4 @@
-import { Store, type StoreOptions } from '../store.ts'
+import { type FolderOptions, Store } from '../store.ts'
 
 interface Shared {
   opening: Promise<Store>
@@ -15,11 +15,13 @@ const folders = new Map<string, Shared>()
 const closing = new Map<string, Promise<void>>()
 
 /** The open store of a folder; the options of the first opener count. */
-export async function acquireStore(folder: string, options: StoreOptions): Promise<Store> {
+export async function acquireStore(folder: string, options: FolderOptions): Promise<Store> {
   const shared = folders.get(folder) ?? begin(folder, options)
   shared.clients += 1
   try {
-    return await shared.opening
+    const store = await shared.opening
+    if (options.indexLater !== true) store.resumeIndexing()
+    return store
   } catch (error) {
     if (folders.get(folder) === shared) folders.delete(folder)
     throw error
@@ -38,7 +40,7 @@ export async function releaseStore(folder: string): Promise<void> {
   await done
 }
 
-function begin(folder: string, options: StoreOptions): Shared {
+function begin(folder: string, options: FolderOptions): Shared {
   const before = closing.get(folder)?.catch(() => undefined) ?? Promise.resolve()
   const shared = { opening: before.then(() => Store.openFolder(folder, options)), clients: 0 }
   folders.set(folder, shared)

@@ -51,6 +51,8 @@ export class Writer {
   #queue: Waiting[] = []
   #queuedBytes = 0
   #running: Promise<void> | null = null
+  /** Settles when whoever works on the log alone is done. */
+  #alone: Promise<unknown> = Promise.resolve()
   #closed = false
 
   constructor(parts: WriterParts) {
@@ -74,6 +76,23 @@ export class Writer {
   /** Settles once nothing waits any more. */
   async drained(): Promise<void> {
     while (this.#running !== null) await this.#running
+    await this.#alone
+  }
+
+  /**
+   * Runs `work` while no write is being decided, appended or applied; writes that come in wait for it. Work that
+   * is given here waits for each other, too.
+   */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed)
+      return Promise.reject(new AnnalsError('store_closed', 'The store is closed.', { fate: 'not_written' }))
+    return this.#takeTurn(work)
+  }
+
+  #takeTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#alone.then(work)
+    this.#alone = done.catch(() => undefined)
+    return done
   }
 
   /** Refuses new writes and waits for those that were accepted. */
@@ -88,7 +107,7 @@ export class Writer {
     while (this.#queue.length > 0) {
       const group = this.#takeGroup()
       try {
-        await this.#commit(group)
+        await this.#takeTurn(() => this.#commit(group))
       } catch (error) {
         for (const waiting of group) waiting.reject(error)
       }

@@ -1,6 +1,6 @@
 /**
- * The two records beside the operation records: whose log this is, and where it ends. Each value is
- * `SHA-256(body) | body` with a CBOR array as body.
+ * The records beside the operation records: whose log this is, where it ends, and, in a log that is a replay,
+ * of what. Each value is `SHA-256(body) | body` with a CBOR array as body.
  */
 import { AnnalsError } from '../errors.ts'
 import { decodeCbor, encodeCbor } from './cbor.ts'
@@ -26,6 +26,21 @@ export interface HeadRecord {
   /** The frontier of the Merkle tree over all positions, largest subtree first. */
   peaks: Buffer[]
 }
+
+/** Of which log this one is a replay. Written in the same batch as the operation records that it covers. */
+export interface OriginRecord {
+  storeId: string
+  epoch: number
+  /** How far the source has been replayed: its last position. */
+  position: number
+  /** The head of this log then. A head that has moved on since says that somebody else has written here. */
+  head: number
+  /** Whether frames were copied as they stood, or operations decided anew in this log. */
+  kind: 'copied' | 'decided'
+}
+
+/** Persisted: a number is never given another meaning. */
+const originKinds: readonly OriginRecord['kind'][] = ['copied', 'decided']
 
 export function encodeStoreRecord({ storeId, epoch, createdAt }: StoreRecord): Buffer {
   return sealed([logFormatVersion, uuidToBytes(storeId), epoch, createdAt])
@@ -55,6 +70,17 @@ export function decodeHeadRecord(bytes: Buffer): HeadRecord {
     all.subarray(index * digestBytes, (index + 1) * digestBytes),
   )
   return { head, committedAt, peaks }
+}
+
+export function encodeOriginRecord({ storeId, epoch, position, head, kind }: OriginRecord): Buffer {
+  return sealed([uuidToBytes(storeId), epoch, position, head, originKinds.indexOf(kind)])
+}
+
+/** Throws `log_damaged`. */
+export function decodeOriginRecord(bytes: Buffer): OriginRecord {
+  const fields = unsealed(bytes, 'origin') as [Uint8Array, number, number, number, number]
+  const [id, epoch, position, head, kind] = fields
+  return { storeId: uuidFromBytes(id), epoch, position, head, kind: originKinds[kind]! }
 }
 
 function sealed(fields: unknown[]): Buffer {

@@ -9,6 +9,8 @@ const recordPrefix = 0x01
 export const storeKey: Buffer = Buffer.from('\0store')
 /** The newest position and the frontier of the Merkle tree; rewritten by every batch. */
 export const headKey: Buffer = Buffer.from('\0head')
+/** Of which log this one is a replay, and how far; written in the batches of a replay, absent elsewhere. */
+export const originKey: Buffer = Buffer.from('\0origin')
 
 /** Lower than every record key, and higher: the bounds of a scan over all records. */
 export const recordRange: { readonly gte: Buffer; readonly lt: Buffer } = {

@@ -65,6 +65,13 @@ export interface DecodedFrame {
   leaf: Buffer
 }
 
+/** A frame with all of its digests checked, whose payload is decoded when it is asked for. */
+export interface InspectedFrame {
+  leaf: Buffer
+  commit: Commit
+  record: () => OperationRecord
+}
+
 /** What every header says beside commit and position; 0 and `null` where a type has no use for it. */
 interface Subject {
   collection: string | null
@@ -91,11 +98,28 @@ export function encodeFrame(record: OperationRecord, salt: Uint8Array): EncodedF
 }
 
 /**
+ * Checks the frame that stands at `position`, as `decodeFrame` does, but leaves its payload encoded until it is
+ * asked for: what copies frames need not look into them.
+ */
+export function inspectFrame(position: number, bytes: Buffer): InspectedFrame {
+  const { leaf, header, rest, state } = splitFrame(position, bytes)
+  const fields = decodeHeader(position, header)
+  const salted = state === payloadErased ? undefined : checkedPayload(position, rest, fields[15])
+  const [, , , first, count, committedAt, actor, reason, idempotencyKey] = fields
+  const commit = { first, count, committedAt, actor, reason, idempotencyKey } as Commit
+  return { leaf, commit, record: () => recordFrom(fields, salted && decodeCbor(salted.subarray(saltBytes))) }
+}
+
+/**
  * Reads the frame that stands at `position`.
  * Throws `log_damaged`, naming the position, unless every digest fits; nothing is decoded before.
  */
 export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
-  const { leaf, header, rest, state } = splitFrame(position, bytes)
+  const { leaf, record } = inspectFrame(position, bytes)
+  return { record: record(), leaf }
+}
+
+function decodeHeader(position: number, header: Buffer): unknown[] {
   const fields = decodeCbor(header)
   if (!Array.isArray(fields) || fields[1] !== position)
     throw damaged(
@@ -103,8 +127,7 @@ export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
       `the frame under it belongs to position ${Array.isArray(fields) ? fields[1] : '?'}`,
     )
   if (fields[0] > logFormatVersion) throw tooNew(position, fields[0])
-  const payload = state === payloadErased ? undefined : checkedPayload(position, rest, fields[15])
-  return { record: recordFrom(fields, payload), leaf }
+  return fields
 }
 
 function splitFrame(position: number, bytes: Buffer) {
@@ -122,10 +145,10 @@ function splitFrame(position: number, bytes: Buffer) {
   return { leaf, header, rest, state }
 }
 
-function checkedPayload(position: number, salted: Buffer, commitment: unknown): unknown {
+function checkedPayload(position: number, salted: Buffer, commitment: unknown): Buffer {
   if (!(commitment instanceof Uint8Array) || !sha256(salted).equals(commitment))
     throw damaged(position, 'the digest of its payload does not fit')
-  return decodeCbor(salted.subarray(saltBytes))
+  return salted
 }
 
 function encodeHeader(record: OperationRecord, commitment: Buffer): Buffer {

@@ -2,24 +2,28 @@ import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import {
   decodeHeadRecord,
+  decodeOriginRecord,
   decodeStoreRecord,
   encodeHeadRecord,
+  encodeOriginRecord,
   type HeadRecord,
+  type OriginRecord,
   type StoreRecord,
 } from '../format/head-record.ts'
-import { headKey, recordKey, storeKey } from '../format/keys.ts'
+import { headKey, originKey, recordKey, storeKey } from '../format/keys.ts'
 import { encodeFrame, saltBytes } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
-import { checkedFrame, readPage } from './frames.ts'
+import { checkedFrame, checkedLogFrame, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
-import type { LogEntry, OperationLog, ReadOptions } from './operation-log.ts'
+import type { LogEntry, LogFrame, OperationLog, Origin, ReadOptions } from './operation-log.ts'
 
 /** What an open log starts from: where it ends and whose it is, already checked. */
 export interface LogState {
   store: StoreRecord
   head: HeadRecord
+  origin: OriginRecord | null
 }
 
 /**
@@ -41,12 +45,13 @@ export class LevelOperationLog implements OperationLog {
   #head: number
   #committedAt: number
   #frontier: MerkleFrontier
+  #origin: OriginRecord | null
   /** Set while the handle is finished: settles once a new one is verified, or fails. */
   #reopening: Promise<void> | null = null
   #finished = false
   #closed = false
 
-  constructor(medium: Medium, env: Env, handle: Handle, { store, head }: LogState) {
+  constructor(medium: Medium, env: Env, handle: Handle, { store, head, origin }: LogState) {
     this.#medium = medium
     this.#env = env
     this.#handle = handle
@@ -55,6 +60,7 @@ export class LevelOperationLog implements OperationLog {
     this.#head = head.head
     this.#committedAt = head.committedAt
     this.#frontier = new MerkleFrontier(head.head, head.peaks)
+    this.#origin = origin
   }
 
   get head(): number {
@@ -73,32 +79,50 @@ export class LevelOperationLog implements OperationLog {
     return this.#frontier.clone()
   }
 
-  async append(records: readonly OperationRecord[]): Promise<void> {
-    const newest = records.at(-1)
-    if (newest === undefined) return
-    if (records[0]?.position !== this.#head + 1 || newest.position !== this.#head + records.length)
-      throw new AnnalsError(
-        'internal',
-        `Appending from position ${records[0]?.position} to head ${this.#head}.`,
-      )
-    await this.#healthy()
+  get origin(): OriginRecord | null {
+    return this.#origin
+  }
 
-    const frontier = this.#frontier.clone()
+  async append(records: readonly OperationRecord[], origin?: Origin): Promise<void> {
+    if (records.length === 0 && origin === undefined) return
+    this.#checkFollows(records)
+    await this.#healthy()
     const salts = this.#env.randomBytes(records.length * saltBytes)
-    const puts = records.map((record, index) => {
-      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
-      frontier.append(frame.leaf)
-      return { key: recordKey(record.position), value: frame.bytes }
+    const frames = records.map((record, index) => {
+      const salt = salts.subarray(index * saltBytes, (index + 1) * saltBytes)
+      return { position: record.position, ...encodeFrame(record, salt) }
     })
-    const { committedAt } = newest.commit
-    const head = { head: newest.position, committedAt, peaks: [...frontier.peaks] }
+    await this.#appendBatch(frames, records.at(-1)?.commit.committedAt ?? this.#committedAt, origin)
+  }
+
+  async appendFrames(frames: readonly LogFrame[], origin?: Origin): Promise<void> {
+    if (frames.length === 0 && origin === undefined) return
+    this.#checkFollows(frames)
+    await this.#healthy()
+    await this.#appendBatch(frames, frames.at(-1)?.commit.committedAt ?? this.#committedAt, origin)
+  }
+
+  async #appendBatch(
+    frames: readonly Pick<LogFrame, 'position' | 'bytes' | 'leaf'>[],
+    committedAt: number,
+    origin: Origin | undefined,
+  ): Promise<void> {
+    const frontier = this.#frontier.clone()
+    const puts = frames.map(({ position, bytes, leaf }) => {
+      frontier.append(leaf)
+      return { key: recordKey(position), value: bytes }
+    })
+    const head = { head: frontier.size, committedAt, peaks: [...frontier.peaks] }
     puts.push({ key: headKey, value: encodeHeadRecord(head) })
+    const reached = origin === undefined ? null : { ...origin, head: frontier.size }
+    if (reached !== null) puts.push({ key: originKey, value: encodeOriginRecord(reached) })
     this.#medium.admit(bytesOf(puts))
     await this.#writeOrFindOut(puts, frontier)
 
     this.#frontier = frontier
-    this.#head = newest.position
+    this.#head = frontier.size
     this.#committedAt = committedAt
+    if (reached !== null) this.#origin = reached
   }
 
   async read(position: number): Promise<OperationRecord> {
@@ -120,11 +144,27 @@ export class LevelOperationLog implements OperationLog {
     }
   }
 
+  async *frames({ after = 0, until = this.#head }: ReadOptions = {}): AsyncGenerator<LogFrame, void> {
+    for (let next = after + 1; next <= until; ) {
+      const first = next
+      const last = Math.min(first + limits.readAheadRecords - 1, until)
+      const page = await this.#reading((handle) => readPage(handle, first, last))
+      for (; next <= last; next++) yield checkedLogFrame(next, page.get(next))
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     await this.#reopening?.catch(() => undefined)
     await this.#handle.close()
+  }
+
+  #checkFollows(next: readonly { position: number }[]): void {
+    const first = next[0]?.position ?? this.#head + 1
+    const last = next.at(-1)?.position ?? this.#head
+    if (first === this.#head + 1 && last === this.#head + next.length) return
+    throw new AnnalsError('internal', `Appending from position ${first} to head ${this.#head}.`)
   }
 
   #checkReached(position: number): void {
@@ -211,7 +251,7 @@ export class LevelOperationLog implements OperationLog {
   async #replaceHandle(attempted: MerkleFrontier): Promise<void> {
     await this.#handle.close().catch(() => undefined)
     this.#handle = await this.#medium.open()
-    const { head } = await readState(this.#handle, this.#medium.name)
+    const { head, origin } = await readState(this.#handle, this.#medium.name)
     const found = new MerkleFrontier(head.head, head.peaks)
     const expected = head.head === attempted.size ? attempted : this.#frontier
     if (found.size !== expected.size || !found.root().equals(expected.root()))
@@ -220,13 +260,14 @@ export class LevelOperationLog implements OperationLog {
     this.#frontier = expected
     this.#head = head.head
     this.#committedAt = head.committedAt
+    this.#origin = origin
     this.#finished = false
   }
 }
 
-/** Reads and checks the two records that say whose log this is and where it ends. */
+/** Reads and checks the records that say whose log this is, where it ends, and of what it is a replay. */
 export async function readState(handle: Handle, name: string): Promise<LogState> {
-  const [store, head] = await handle.getMany([storeKey, headKey])
+  const [store, head, origin] = await handle.getMany([storeKey, headKey, originKey])
   if (store === undefined || head === undefined)
     throw new AnnalsError(
       'log_damaged',
@@ -235,7 +276,11 @@ export async function readState(handle: Handle, name: string): Promise<LogState>
         hint: 'Restore from a backup, or open with recovery "salvage".',
       },
     )
-  return { store: decodeStoreRecord(store), head: decodeHeadRecord(head) }
+  return {
+    store: decodeStoreRecord(store),
+    head: decodeHeadRecord(head),
+    origin: origin === undefined ? null : decodeOriginRecord(origin),
+  }
 }
 
 /**

@@ -7,6 +7,8 @@ import { AnnalsError } from '../errors.ts'
 import { encodeHeadRecord, encodeStoreRecord, type StoreRecord } from '../format/head-record.ts'
 import { headKey, positionOf, recordKey, recordRange, storeKey } from '../format/keys.ts'
 import { encodeFrame, saltBytes } from '../format/operation-record.ts'
+import { logFormatOf } from '../format/upcasters/log-format.ts'
+import { logFormatVersion } from '../format/version.ts'
 import type { Commit } from '../types.ts'
 import { frames } from './frames.ts'
 import { LevelOperationLog, type LogState, readState, tailLost, verifyNewest } from './level-operation-log.ts'
@@ -19,6 +21,18 @@ export interface OpenLogOptions {
   /** Asked once the log is locked: what is remembered outside of it; `null` when nothing is. */
   mark: () => Promise<LogMark | null>
   recovery: Recovery
+  /** Whose log it shall be, where there is none yet; default: a new store's. */
+  identity?: Pick<StoreRecord, 'storeId' | 'epoch'> | undefined
+}
+
+/** Not an error for callers: the log must be migrated before it can be opened. */
+export class OutdatedLog extends Error {
+  readonly version: number
+
+  constructor(name: string, version: number) {
+    super(`The operation log in ${name} has format ${version}.`)
+    this.version = version
+  }
 }
 
 type Opening = Omit<OpenLogOptions, 'mark'> & { mark: LogMark | null }
@@ -36,6 +50,7 @@ export interface OpenedLog {
 export async function openLog(medium: Medium, options: OpenLogOptions): Promise<OpenedLog> {
   const handle = await medium.open({ repair: options.recovery === 'salvage' })
   try {
+    await refuseOlderFormat(handle, medium.name)
     const { state, report } = await stateOf(handle, medium, { ...options, mark: await options.mark() })
     return { log: new LevelOperationLog(medium, options.env, handle, state), report }
   } catch (error) {
@@ -57,6 +72,13 @@ async function stateOf(handle: Handle, medium: Medium, options: Opening) {
   }
 }
 
+/** Before anything else of the store is touched: what is derived from an old log would be wrong. */
+async function refuseOlderFormat(handle: Handle, name: string): Promise<void> {
+  const store = await handle.get(storeKey)
+  const version = store === undefined ? logFormatVersion : logFormatOf(store)
+  if (version < logFormatVersion) throw new OutdatedLog(name, version)
+}
+
 async function isEmpty(handle: Handle): Promise<boolean> {
   const store = await handle.get(storeKey)
   if (store !== undefined) return false
@@ -66,7 +88,7 @@ async function isEmpty(handle: Handle): Promise<boolean> {
 async function createLog(
   handle: Handle,
   medium: Medium,
-  { env, mark, recovery }: Opening,
+  { env, mark, recovery, identity }: Opening,
 ): Promise<LogState> {
   const forgiving = recovery === 'point-in-time' || recovery === 'salvage'
   if (mark !== null && mark.position > 0 && !forgiving)
@@ -75,13 +97,13 @@ async function createLog(
       `The operation log in ${medium.name} is empty, but ${mark.position} operation records were acknowledged.`,
       { hint: 'The store is its log: put the folder back, or restore from a backup.' },
     )
-  const store = { storeId: env.uuid(), epoch: 0, createdAt: env.now() }
+  const store = { storeId: env.uuid(), epoch: 0, ...identity, createdAt: env.now() }
   const head = { head: 0, committedAt: 0, peaks: [] }
   await handle.write([
     { key: storeKey, value: encodeStoreRecord(store) },
     { key: headKey, value: encodeHeadRecord(head) },
   ])
-  return { store, head }
+  return { store, head, origin: null }
 }
 
 /** What was acknowledged must be a prefix of the log, by position and by root. */
@@ -193,7 +215,7 @@ async function writeState(
     { key: headKey, value: encodeHeadRecord(head) },
   ]
   await handle.write([...puts, ...state], removals)
-  return { store, head }
+  return { store, head, origin: null }
 }
 
 async function knownStore(handle: Handle): Promise<StoreRecord | null> {

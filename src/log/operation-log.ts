@@ -1,4 +1,5 @@
-import type { OperationRecord } from '../types.ts'
+import type { OriginRecord } from '../format/head-record.ts'
+import type { Commit, OperationRecord } from '../types.ts'
 import type { MerkleFrontier } from './merkle-tree.ts'
 
 /**
@@ -34,6 +35,19 @@ export interface LogEntry {
   leaf: Buffer
 }
 
+/** One operation record as the bytes that stand in the log, every digest checked. */
+export interface LogFrame {
+  position: number
+  bytes: Buffer
+  leaf: Buffer
+  commit: Commit
+  /** Decodes the frame. */
+  record: () => OperationRecord
+}
+
+/** Of which log an append is a replay, and up to where; the log adds its own head. */
+export type Origin = Omit<OriginRecord, 'head'>
+
 export interface ReadOptions {
   /** Exclusive; default 0, the beginning. */
   after?: number
@@ -63,13 +77,21 @@ export interface OperationLog {
   readonly root: Buffer
   readonly frontier: MerkleFrontier
 
-  append(records: readonly OperationRecord[]): Promise<void>
+  /** Of which log this one is a replay; `null` for a log that was only ever written to. */
+  readonly origin: OriginRecord | null
+
+  /** Appends; `origin` is written in the same batch, and may be given without records. */
+  append(records: readonly OperationRecord[], origin?: Origin): Promise<void>
+  /** As `append`, with frames as they stand in another log: bit for bit, so that the trees are equal. */
+  appendFrames(frames: readonly LogFrame[], origin?: Origin): Promise<void>
   /** The operation record at `position`; `position_not_reached` outside 1 to head. */
   read(position: number): Promise<OperationRecord>
   /** Those at the given positions, in their order. */
   readMany(positions: readonly number[]): Promise<OperationRecord[]>
   /** Records in order, read ahead in small pages. */
   range(options?: ReadOptions): AsyncGenerator<LogEntry, void, undefined>
+  /** The same as frames: what copies a log reads. */
+  frames(options?: ReadOptions): AsyncGenerator<LogFrame, void, undefined>
   /** Releases the log; idempotent. */
   close(): Promise<void>
 }

@@ -39,6 +39,7 @@ export class Sealer {
   /** After a failure: the label at which to try again. */
   readonly #retryAt = new Map<string, number>()
   #stopped = false
+  #paused = false
 
   constructor(parts: SealerParts) {
     this.#parts = parts
@@ -51,6 +52,17 @@ export class Sealer {
   /** Collections that are being sealed or rebuilt right now. */
   get busy(): number {
     return this.#busy.size
+  }
+
+  /** Starts nothing new until `resume`: bulk work comes first. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.lookAtAll()
   }
 
   /** Looks at every collection: for what was left unsealed when the store was closed. */
@@ -85,7 +97,13 @@ export class Sealer {
   }
 
   #consider(row: CollectionRow): void {
-    if (this.#stopped || this.#busy.has(row.id) || row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
+    if (
+      this.#stopped ||
+      this.#paused ||
+      this.#busy.has(row.id) ||
+      row.next_label < (this.#retryAt.get(row.id) ?? 0)
+    )
+      return
     const { hnsw } = JSON.parse(row.configuration) as { hnsw: HnswConfiguration }
     if (planSealing(hnsw, this.#upTo(row.key), row.next_label).length === 0) return
     this.#run(row, (index) => this.#seal(row, index))

@@ -106,7 +106,7 @@ export class ChangeFeed implements AsyncIterable<Change> {
 }
 
 /** Waits until something after `position` is visible; false when nothing will be. */
-async function moreThan(
+export async function moreThan(
   projector: Projector,
   position: number,
   signal: AbortSignal | undefined,

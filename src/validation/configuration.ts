@@ -90,6 +90,16 @@ export function checkConfigurationUpdate(
   return { ...old, hnsw: { ...old.hnsw, ...hnsw } }
 }
 
+/** The configuration of a collection that is built anew from its history: all of HNSW's options may change. */
+export function checkConfigurationReplaced(
+  old: CollectionConfiguration,
+  value: unknown,
+): CollectionConfiguration {
+  const given = snakeCase(checkObject(value, 'configuration'))
+  checkTopKeys(given)
+  return { ...old, hnsw: { ...old.hnsw, ...checkHnsw(given.hnsw ?? {}, 'configuration.hnsw') } }
+}
+
 function checkTopKeys(given: Record<string, unknown>): void {
   if (given.spann != null)
     throw new AnnalsError('unsupported_option', 'configuration.spann: SPANN indexes are not supported.', {

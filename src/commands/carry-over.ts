@@ -1,0 +1,103 @@
+/**
+ * Decisions about the past: a fact of another log and the state it meets in, one operation record out. Pure.
+ * What depends on the place in a log (labels, links to earlier versions) is decided anew; what happened, and
+ * that it happened, is not in question here.
+ */
+import { AnnalsError, show } from '../errors.ts'
+import type { CollectionFact, DatabaseFact, DeleteFact, Fact, PutFact } from '../types.ts'
+import { type DecisionState, type Draft, here, type LiveRecord } from './decide.ts'
+
+/**
+ * The draft that says in this state what `fact` said in another log; `null` when it says nothing here, because
+ * what it is about was left out.
+ */
+export function carryOver(fact: Fact, state: DecisionState): Draft | null {
+  switch (fact.type) {
+    case 'create-tenant':
+      return state.hasTenant(fact.tenant) ? null : fact
+    case 'create-database':
+    case 'delete-database':
+      return carryDatabase(fact, state)
+    case 'create-collection':
+    case 'modify-collection':
+    case 'delete-collection':
+      return carryCollection(fact, state)
+    case 'put':
+      return carryPut(fact, state)
+    case 'delete':
+      return carryDelete(fact, state)
+  }
+}
+
+function carryDatabase(fact: DatabaseFact, state: DecisionState): Draft | null {
+  const present = state.database(fact.tenant, fact.database)
+  if (fact.type === 'create-database') return present === null ? fact : null
+  return present === null ? null : { ...fact, databaseId: present }
+}
+
+function carryCollection({ type, collection, state: content }: CollectionFact, state: DecisionState) {
+  const { tenant, database, name } = content
+  const head = state.collection(collection)
+  const named = state.collectionNamed(tenant, database, name)
+  if (type !== 'delete-collection' && named !== null && named.id !== collection)
+    throw new AnnalsError(
+      'collection_exists',
+      `The collection ${show(name)} would exist twice in ${show(tenant)}/${show(database)}.`,
+      { fate: 'not_written', hint: 'Give one of the two another name in `collections`, or leave it out.' },
+    )
+  if (type === 'create-collection')
+    return head === null ? { type, collection, previous: 0, state: content } : null
+  return head === null ? null : { type, collection, previous: head.changed, state: content }
+}
+
+function carryPut(fact: PutFact, state: DecisionState): Draft | null {
+  const { collection, recordId, vector } = fact
+  const head = state.collection(collection)
+  if (head === null) return null
+  if (vector !== undefined && head.dimension !== null && vector.length !== head.dimension)
+    throw new AnnalsError(
+      'dimension_mismatch',
+      `Collection ${show(head.name)} holds vectors of length ${head.dimension}; the record ${show(recordId)} has one of length ${vector.length}.`,
+      { fate: 'not_written', hint: 'All vectors of a collection have the length of its first one.' },
+    )
+  const live = state.record(collection, recordId)
+  if (live !== null) return updateDraft(fact, live, head.nextLabel)
+  return vector === undefined
+    ? null
+    : addDraft(fact, vector, head.nextLabel, state.newestPosition(collection, recordId))
+}
+
+function addDraft(
+  { collection, recordId, document = null, uri, metadata }: PutFact,
+  vector: Float32Array,
+  label: number,
+  previous: number,
+): Draft {
+  const state = { vector, document, uri, metadata }
+  const documentAt = document === null ? 0 : here
+  return { type: 'add', collection, recordId, label, previous, vectorAt: here, documentAt, state }
+}
+
+function updateDraft(
+  { collection, recordId, vector, document, uri, metadata }: PutFact,
+  live: LiveRecord,
+  nextLabel: number,
+): Draft {
+  return {
+    type: 'update',
+    collection,
+    recordId,
+    label: vector === undefined ? live.label : nextLabel,
+    previous: live.position,
+    vectorAt: vector === undefined ? live.vectorAt : here,
+    documentAt: document === undefined ? live.documentAt : document === null ? 0 : here,
+    state: { vector: vector ?? null, document: document ?? null, uri, metadata },
+  }
+}
+
+function carryDelete({ type, collection, recordId }: DeleteFact, state: DecisionState): Draft | null {
+  const live = state.record(collection, recordId)
+  if (live === null) return null
+  const { label, position, vectorAt, documentAt } = live
+  return { type, collection, recordId, label, previous: position, vectorAt, documentAt, state: null }
+}

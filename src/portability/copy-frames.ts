@@ -1,0 +1,69 @@
+import { limits } from '../limits.ts'
+import type { LogFrame, OperationLog, Origin } from '../log/operation-log.ts'
+import type { Projector } from '../projections/projector.ts'
+import type { TransferOptions } from './progress.ts'
+
+/** The parts of an open store that frames are copied into. */
+export interface CopyTarget {
+  readonly log: OperationLog
+  readonly projector: Projector
+  readonly writer: { exclusively<T>(work: () => Promise<T>): Promise<T> }
+}
+
+/** What a copy did. */
+export interface CopyCounts {
+  records: number
+  bytes: number
+}
+
+export interface CopyOptions extends TransferOptions {
+  /** The position that the frames lead to, for progress. */
+  until: number
+  /** What the target notes down about the source, when it has reached `position`. */
+  origin?: (position: number) => Origin
+}
+
+/**
+ * Appends frames as they stand in another log, whole commits at a time, and derives from them what the target
+ * derives. After a failure or an abort the target ends with a whole commit.
+ */
+export async function copyFrames(
+  frames: AsyncIterable<LogFrame>,
+  target: CopyTarget,
+  { until, origin, signal, onProgress }: CopyOptions,
+): Promise<CopyCounts> {
+  const counts = { records: 0, bytes: 0 }
+  for await (const group of groups(frames)) {
+    signal?.throwIfAborted()
+    const reached = group.at(-1)!.position
+    await target.writer.exclusively(async () => {
+      await target.projector.catchUp()
+      await target.log.appendFrames(group, origin?.(reached))
+      target.projector.apply(group.map((frame) => frame.record()))
+    })
+    counts.records += group.length
+    counts.bytes += group.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    onProgress?.({ position: reached, until, bytes: counts.bytes })
+  }
+  return counts
+}
+
+/** Whole commits, as many as make a good batch. What is left of an unfinished commit at the end is dropped. */
+export async function* groups(frames: AsyncIterable<LogFrame>): AsyncGenerator<LogFrame[], void> {
+  let group: LogFrame[] = []
+  let whole = 0
+  let bytes = 0
+  for await (const frame of frames) {
+    group.push(frame)
+    bytes += frame.bytes.length
+    const { first, count } = frame.commit
+    if (frame.position !== first + count - 1) continue
+    whole = group.length
+    if (whole < limits.replayBatchRecords && bytes < limits.replayBatchBytes) continue
+    yield group
+    group = []
+    whole = 0
+    bytes = 0
+  }
+  if (whole > 0) yield group.slice(0, whole)
+}

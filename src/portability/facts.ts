@@ -1,0 +1,87 @@
+import { AnnalsError } from '../errors.ts'
+import type { OperationLog } from '../log/operation-log.ts'
+import type { Fact, OperationRecord, PutFact, RecordOperation } from '../types.ts'
+
+/** What an operation record says, freed of its place; `null` for one that says nothing about the content. */
+export function factOf(record: OperationRecord): Fact | null {
+  switch (record.type) {
+    case 'create-tenant':
+      return { type: record.type, tenant: record.tenant }
+    case 'create-database':
+    case 'delete-database': {
+      const { type, databaseId, tenant, database } = record
+      return { type, databaseId, tenant, database }
+    }
+    case 'create-collection':
+    case 'modify-collection':
+    case 'delete-collection':
+      return { type: record.type, collection: record.collection, state: record.state }
+    case 'delete':
+      return { type: 'delete', collection: record.collection, recordId: record.recordId }
+    case 'add':
+    case 'update':
+      return putFact(record)
+    default:
+      // What recovery lost, and what was done to the history of the source, ends there.
+      return null
+  }
+}
+
+/** An erased record is no fact any more. */
+function putFact({ position, collection, recordId, vectorAt, documentAt, state }: RecordOperation) {
+  if (state === null) return null
+  const document = documentAt === 0 ? null : documentAt === position ? state.document : undefined
+  const vector = vectorAt === position ? (state.vector ?? undefined) : undefined
+  const { uri, metadata } = state
+  return { type: 'put' as const, collection, recordId, vector, document, uri, metadata }
+}
+
+/** Content of a record, gathered from where it stands in a log. */
+export interface Content {
+  vector: Float32Array
+  document: string | null
+}
+
+/** Reads the vector and document of the version at `vectorAt` and `documentAt` from a log. */
+export async function contentAt(
+  read: OperationLog['read'],
+  { vectorAt, documentAt }: { vectorAt: number; documentAt: number },
+): Promise<Content> {
+  const vector = stateOf(await read(vectorAt))?.vector
+  if (vector == null)
+    throw new AnnalsError(
+      'history_truncated',
+      `The vector at position ${vectorAt} was removed from the log.`,
+      {
+        position: vectorAt,
+        hint: 'A transform needs every version whole; replay from a point after which nothing was removed.',
+      },
+    )
+  const document = documentAt === 0 ? null : (stateOf(await read(documentAt))?.document ?? null)
+  return { vector, document }
+}
+
+/** A fact that says all there is, reduced to what differs from the content that is live in the target. */
+export function reduced(fact: PutFact, live: Content): PutFact {
+  const { vector, document } = fact
+  const sameVector = vector !== undefined && sameFloats(vector, live.vector)
+  const sameDocument = document !== undefined && document === live.document
+  return {
+    ...fact,
+    vector: sameVector ? undefined : vector,
+    document: sameDocument && document !== null ? undefined : document,
+  }
+}
+
+function stateOf(record: OperationRecord): RecordOperation['state'] {
+  return 'vectorAt' in record ? record.state : null
+}
+
+/** Bit for bit: -0 and 0 are two vectors. */
+function sameFloats(a: Float32Array, b: Float32Array): boolean {
+  return Buffer.compare(bytesOf(a), bytesOf(b)) === 0
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
