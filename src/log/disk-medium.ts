@@ -73,7 +73,8 @@ export class DiskMedium implements Medium {
   }
 
   #refuseBeheaded(present: string[]): void {
-    const holdsData = present.some((file) => /^(\d+\.(log|ldb|sst)|MANIFEST-\d+)$/.test(file))
+    // A MANIFEST alone is what a process leaves that was killed while LevelDB created the database.
+    const holdsData = present.some((file) => /^\d+\.(log|ldb|sst)$/.test(file))
     if (!holdsData || present.includes('CURRENT')) return
     throw new AnnalsError('log_damaged', `The operation log in ${this.#folder} has lost its file CURRENT.`, {
       hint: 'Restore from a backup, or open with recovery "salvage", which rebuilds what LevelDB needs.',
