@@ -109,7 +109,8 @@ export class LevelOperationLog implements OperationLog {
     try {
       await this.#reopen(this.#attempted)
     } catch (error) {
-      const code = error instanceof AnnalsError && error.code === 'log_tail_lost' ? error.code : 'log_unavailable'
+      const code =
+        error instanceof AnnalsError && error.code === 'log_tail_lost' ? error.code : 'log_unavailable'
       throw new AnnalsError(code, `The operation log takes no writes: ${messageOf(error)}`, {
         fate: 'not_written',
         hint: 'Reading goes on as far as it needs no log. Writes resume once the folder can be opened again.',
@@ -242,17 +243,21 @@ export async function readState(handle: Handle, name: string): Promise<LogState>
 }
 
 /**
- * Checks the newest frames, as many as LevelDB may have had to recover: digests, no gap, nothing after the
- * head, the newest commit whole. Throws `log_damaged` with the position.
+ * Checks the newest frames, by default as many as LevelDB may have had to recover: digests, no gap, nothing
+ * after the head, the newest commit whole. Throws `log_damaged` with the position.
  */
-export async function verifyNewest(handle: Handle, head: number): Promise<void> {
+export async function verifyNewest(
+  handle: Handle,
+  head: number,
+  bytesMax: number = Math.max(limits.verifiedAtOpenBytes, handle.recoveredBytes),
+): Promise<void> {
   const beyond = await handle.entries({ gte: recordKey(head + 1), lt: recordKey(2 ** 53), limit: 1 })
   if (beyond.length > 0)
     throw new AnnalsError('log_damaged', `The operation log holds records after its head ${head}.`, {
       position: head + 1,
     })
   let position = head
-  for (let bytes = 0; position > 0 && bytes < limits.verifiedAtOpenBytes; ) {
+  for (let bytes = 0; position > 0 && bytes < bytesMax; ) {
     const first = Math.max(1, position - limits.readAheadRecords + 1)
     const page = await readPage(handle, first, position)
     for (; position >= first; position--) {
