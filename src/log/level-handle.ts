@@ -48,11 +48,23 @@ export class LevelHandle implements Handle {
   }
 }
 
-/** LevelDB's own checks find little, but what they find is damage; anything else may pass. */
+/**
+ * LevelDB's own checks find little, but what they find is damage; so are tables that are cut off, which it reads
+ * before their beginning, and disks that cannot be read. Anything else, such as too many open files, may pass.
+ */
 function rethrown(error: unknown): never {
-  if ((error as { code?: unknown }).code !== 'LEVEL_CORRUPTION') throw error
-  throw new AnnalsError('log_damaged', `LevelDB cannot read the operation log: ${messageOf(error)}.`, {
-    hint: 'Restore from a backup, or open with recovery "salvage".',
-    cause: error,
-  })
+  const { code } = error as { code?: unknown }
+  const message = messageOf(error)
+  if (code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && tableDamage.test(message)))
+    throw new AnnalsError('log_damaged', `LevelDB cannot read the operation log: ${message}.`, {
+      hint: 'Restore from a backup, or open with recovery "salvage".',
+      cause: error,
+    })
+  if (code === 'LEVEL_IO_ERROR')
+    throw new AnnalsError('log_unavailable', `LevelDB cannot read the operation log: ${message}.`, {
+      cause: error,
+    })
+  throw error
 }
+
+const tableDamage = /Invalid argument|No such file|Input\/output error/
