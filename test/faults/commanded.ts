@@ -68,6 +68,6 @@ export async function expectFates(path: string, written: readonly Written[]): Pr
     else expect(fate, said).toBe('indeterminate')
     expect(there[0], said).toBe(there[1])
   }
-  await notes.add({ ids: ['last'], embeddings: [[1]] })
+  await notes.upsert({ ids: ['last'], embeddings: [[1]] })
   await client.close()
 }

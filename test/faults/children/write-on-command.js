@@ -2,10 +2,13 @@
 // so many bytes; prints what became of each, then `idle`. An empty line prints the store's state.
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { systemEnv } from '../../../dist/env.js'
 import { PersistentClient } from '../../../dist/index.js'
 
 process.on('warning', () => undefined)
-const client = new PersistentClient({ path: process.argv[2], diskReserveBytes: Number(process.argv[3] ?? 0) })
+// With `blind` it does not see how full the disk is, as when another process takes the space in between.
+const env = process.argv[3] === 'blind' ? { ...systemEnv, freeBytes: () => Infinity } : systemEnv
+const client = new PersistentClient({ path: process.argv[2], diskReserveBytes: 0, env })
 const notes = await client.getOrCreateCollection({ name: 'notes', embeddingFunction: null })
 let n = 0
 print({ open: process.pid })
