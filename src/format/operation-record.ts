@@ -39,6 +39,12 @@ export const operationTypeNumbers: Readonly<Record<OperationType, number>> = {
   delete: 9,
   lost: 255,
 }
+/** What only says something about one record; all else is needed to make sense of the log. */
+const erasableTypes: ReadonlySet<unknown> = new Set([
+  operationTypeNumbers.add,
+  operationTypeNumbers.update,
+  operationTypeNumbers.delete,
+])
 const operationTypes = new Map(
   Object.entries(operationTypeNumbers).map(([name, number]) => [number, name as OperationType]),
 )
@@ -103,8 +109,10 @@ export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
       `the frame under it belongs to position ${Array.isArray(fields) ? fields[1] : '?'}`,
     )
   if (fields[0] > logFormatVersion) throw tooNew(position, fields[0])
-  const payload = state === payloadErased ? undefined : checkedPayload(position, rest, fields[15])
-  return { record: recordFrom(fields, payload), leaf }
+  if (state === payloadPresent)
+    return { record: recordFrom(fields, checkedPayload(position, rest, fields[15])), leaf }
+  if (!erasableTypes.has(fields[2])) throw damaged(position, 'its payload is missing')
+  return { record: recordFrom(fields, undefined), leaf }
 }
 
 function splitFrame(position: number, bytes: Buffer) {
