@@ -36,11 +36,11 @@ const filteredScanVectorsMax = 10_000
 const filteredShareMin = 0.1
 
 export function planSegment({ size, live, allowedLive, allowedDead, k, ef }: SegmentFacts): SegmentPlan {
-  const allowed = allowedLive + allowedDead
-  if (allowed === 0 || k === 0) return { kind: 'skip' }
+  if (allowedLive + allowedDead === 0 || k === 0) return { kind: 'skip' }
   const filtered = allowedLive < live
   const scanMax = filtered ? filteredScanVectorsMax : scanVectorsMax
-  if (allowed <= Math.max(scanMax, k)) return { kind: 'scan' }
+  // The dead ones are scanned in any case, so they do not count here.
+  if (allowedLive <= Math.max(scanMax, k)) return { kind: 'scan' }
   if (filtered && allowedLive < filteredShareMin * size) return { kind: 'scan' }
   // What is filtered out or dead crowds the way to what is sought: keep more candidates.
   const share = allowedLive / size
