@@ -1,5 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir, totalmem } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Writer } from './commands/writer.ts'
 import { type Env, systemEnv } from './env.ts'
@@ -26,6 +26,7 @@ import { Projector } from './projections/projector.ts'
 import { SegmentBuilders } from './projections/vectors/segment-builder.ts'
 import { VectorStore } from './projections/vectors/vector-store.ts'
 import { Reader } from './readers/reader.ts'
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folders.ts'
 
 /** What a store can be told when it is opened. */
 export interface StoreOptions {
@@ -132,18 +133,13 @@ export class Store {
 
   /** Opens a store in memory; graphs of large collections pass through a temporary folder. */
   static openInMemory(options: StoreOptions = {}): Promise<Store> {
-    const folder = mkdtempSync(join(tmpdir(), 'annals-'))
-    const cleanUp = (): void => rmSync(folder, { recursive: true, force: true })
-    process.once('exit', cleanUp)
+    const folder = makeTemporaryFolder()
     const site: Site = {
       medium: new MemoryMedium(),
       metadata: async () => openMetadataInMemory(),
       removeMetadata: () => undefined,
       segments: join(folder, 'segments'),
-      cleanUp: () => {
-        process.off('exit', cleanUp)
-        cleanUp()
-      },
+      cleanUp: () => removeTemporaryFolder(folder),
     }
     return Store.#open(site, options, null)
   }
@@ -157,7 +153,7 @@ export class Store {
       const { lost, truncatedTo } = store.report
       if (reportFile !== null && (lost.length > 0 || truncatedTo !== null))
         writeFileSync(reportFile, JSON.stringify({ at: new Date(), ...store.report }, null, 2))
-      store.#sealer.lookAtAll()
+      setImmediate(() => store.#sealer.lookAtAll())
       return store
     } catch (error) {
       await store.close().catch(() => undefined)

@@ -1,4 +1,5 @@
 import { Store, type StoreOptions } from '../store.ts'
+import { splitClientOptions } from './client-options.ts'
 import { type ClientScope, LocalClient, type StoreLease } from './local-client.ts'
 
 export interface EphemeralClientOptions
@@ -15,11 +16,11 @@ export interface EphemeralClientOptions
  */
 export class EphemeralClient extends LocalClient {
   constructor(options: EphemeralClientOptions = {}) {
-    const { tenant, database, ...storeOptions } = options
-    super(new MemoryLease(storeOptions), {
-      ...(tenant !== undefined && { tenant }),
-      ...(database !== undefined && { database }),
-    })
+    const { scope, storeOptions } = splitClientOptions(options, 'EphemeralClient', [
+      'memoryBudgetBytes',
+      'env',
+    ])
+    super(new MemoryLease(storeOptions), scope)
   }
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { AnnalsError, messageOf } from '../errors.ts'
 import type { StoreOptions } from '../store.ts'
 import { invalid } from '../validation/values.ts'
+import { splitClientOptions } from './client-options.ts'
 import { type ClientScope, LocalClient, type StoreLease } from './local-client.ts'
 import { acquireStore, releaseStore } from './shared-stores.ts'
 
@@ -26,12 +27,11 @@ export interface PersistentClientOptions extends ClientScope, StoreOptions {
  */
 export class PersistentClient extends LocalClient {
   constructor(options: PersistentClientOptions = {}) {
-    const { path = './annals-data', tenant, database, ...storeOptions } = options
+    const known = ['path', 'recovery', 'memoryBudgetBytes', 'diskReserveBytes', 'onProgress', 'env']
+    const { scope, storeOptions } = splitClientOptions(options, 'PersistentClient', known)
+    const { path = './annals-data' } = options
     if (typeof path !== 'string' || path === '') throw invalid('path', 'must name a folder', path)
-    super(new FolderLease(resolve(path), storeOptions), {
-      ...(tenant !== undefined && { tenant }),
-      ...(database !== undefined && { database }),
-    })
+    super(new FolderLease(resolve(path), storeOptions), scope)
   }
 }
 

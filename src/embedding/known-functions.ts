@@ -14,15 +14,16 @@ interface KnownFunction {
   build(config: Record<string, unknown>): EmbeddingFunction
 }
 
-const featureHashing: KnownFunction = {
-  keys: new Set(['dimension']),
-  build: (config) => FeatureHashingEmbeddingFunction.buildFromConfig(config),
-}
-
+// Chroma's `default` is missing on purpose: it is a model, and vectors of another function beside its own,
+// of the same length as they are, would be compared without a complaint.
 const knownFunctions: ReadonlyMap<string, KnownFunction> = new Map([
-  ['feature-hashing', featureHashing],
-  // Chroma's word for "none was named". Here that is the built-in one; see `differs` for what it is there.
-  ['default', featureHashing],
+  [
+    'feature-hashing',
+    {
+      keys: new Set(['dimension']),
+      build: (config) => FeatureHashingEmbeddingFunction.buildFromConfig(config),
+    } satisfies KnownFunction,
+  ],
   [
     'transformers',
     {
@@ -79,7 +80,7 @@ function unusableConfig(fn: EmbeddingFunction, why: string, cause?: unknown): An
 
 /**
  * Builds the embedding function that a collection was created with, where that is one of the built-in ones:
- * `feature-hashing`, `default` (the same), `transformers`. Nothing is loaded before its first use.
+ * `feature-hashing`, `transformers`. Nothing is loaded before its first use.
  *
  * Answers `null` for all others, which the caller has to hand in again, and when the configuration is not
  * one that this version understands in full: a function that is nearly the same gives wrong neighbours.
@@ -110,7 +111,7 @@ export function fromConfiguration(
  * `null` also when either side is unknown: no function, or a stored one without a name. An empty
  * configuration says nothing and so differs from nothing; how a service is reached does not count.
  * Chroma's `default` is the model all-MiniLM-L6-v2, so it differs from the feature hashing that
- * `fromConfiguration` builds for it.
+ * a collection gets here when none is named.
  *
  * @example
  * differs(describe(new FeatureHashingEmbeddingFunction({ dimension: 64 })), describe(given))

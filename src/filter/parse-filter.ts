@@ -54,10 +54,7 @@ function parse(value: unknown, place: string, clause: ClauseParser): Filter | nu
   } catch (error) {
     if (error instanceof AnnalsError) throw error
     // A getter or a proxy of the caller's threw.
-    throw new AnnalsError('invalid_filter', `${place}: cannot be read.`, {
-      fate: 'not_written',
-      cause: error,
-    })
+    throw failure('invalid_filter', `${place}: cannot be read.`, undefined, error)
   }
 }
 

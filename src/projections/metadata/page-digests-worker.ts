@@ -9,8 +9,8 @@
  *     salts 8 each, newest first | digests 8 each, page 1 first | SHA-256 of all before 32
  *
  * A page's digest is the first 8 bytes of its SHA-256. Zeros mark a page that no transaction ever wrote though
- * the database has grown beyond it: SQLite freed it in the transaction that took it. It is on the free list,
- * and its bytes are never looked at.
+ * the database has grown beyond it: the page of the lock bytes at 1 GiB, whose bytes are never looked at.
+ * https://www.sqlite.org/fileformat2.html#the_lock_byte_page
  */
 import { hash } from 'node:crypto'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
