@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import {
@@ -84,12 +85,7 @@ export class LevelOperationLog implements OperationLog {
     await this.#healthy()
 
     const frontier = this.#frontier.clone()
-    const salts = this.#env.randomBytes(records.length * saltBytes)
-    const puts = records.map((record, index) => {
-      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
-      frontier.append(frame.leaf)
-      return { key: recordKey(record.position), value: frame.bytes }
-    })
+    const puts = await this.#framed(records, frontier)
     const { committedAt } = newest.commit
     const head = { head: newest.position, committedAt, peaks: [...frontier.peaks] }
     puts.push({ key: headKey, value: encodeHeadRecord(head) })
@@ -125,6 +121,19 @@ export class LevelOperationLog implements OperationLog {
     this.#closed = true
     await this.#reopening?.catch(() => undefined)
     await this.#handle.close()
+  }
+
+  /** The frames under their keys, with a turn of the event loop between every few; adds their leaves to the tree. */
+  async #framed(records: readonly OperationRecord[], frontier: MerkleFrontier): Promise<Entry[]> {
+    const salts = this.#env.randomBytes(records.length * saltBytes)
+    const puts: Entry[] = []
+    for (const [index, record] of records.entries()) {
+      if (index > 0 && index % limits.encodedPerTurn === 0) await nextTurn()
+      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
+      frontier.append(frame.leaf)
+      puts.push({ key: recordKey(record.position), value: frame.bytes })
+    }
+    return puts
   }
 
   #checkReached(position: number): void {

@@ -93,8 +93,11 @@ export class RecordTable {
 
   /** Position of the newest operation record for an id, live or deleted; 0 when it was never there. */
   newestPosition(collection: number, id: string): number {
-    const live = this.live(collection, id)
-    if (live !== undefined) return live.position
+    return this.live(collection, id)?.position ?? this.lastDeath(collection, id)
+  }
+
+  /** Position of the operation record that deleted an id, which is not live; 0 when it was never there. */
+  lastDeath(collection: number, id: string): number {
     const sql = 'SELECT max(died) AS died FROM record_versions WHERE collection = ? AND id = ?'
     const row = this.#prepared(sql).get(collection, id) as { died: number | null }
     return row.died ?? 0
