@@ -153,7 +153,7 @@ export class Store {
       const { lost, truncatedTo } = store.report
       if (reportFile !== null && (lost.length > 0 || truncatedTo !== null))
         writeFileSync(reportFile, JSON.stringify({ at: new Date(), ...store.report }, null, 2))
-      store.#sealer.lookAtAll()
+      setImmediate(() => store.#sealer.lookAtAll())
       return store
     } catch (error) {
       await store.close().catch(() => undefined)

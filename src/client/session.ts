@@ -24,7 +24,7 @@ export class ReadPoint {
   /** The position to read at; `null` for now. */
   resolve(store: Store): Promise<number | null> {
     if (this.#point === null) return Promise.resolve(null)
-    this.#position ??= resolvePoint(store.log, this.#point)
+    this.#position ??= resolvePoint(store.log, store.projector.position, this.#point)
     return this.#position
   }
 }

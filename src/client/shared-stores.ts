@@ -21,7 +21,7 @@ export async function acquireStore(folder: string, options: StoreOptions): Promi
   try {
     return await shared.opening
   } catch (error) {
-    folders.delete(folder)
+    if (folders.get(folder) === shared) folders.delete(folder)
     throw error
   }
 }

@@ -243,6 +243,14 @@ function decideCatalog(
   newId: NewId,
   expectedPosition: number | undefined,
 ): Decision {
+  if (expectedPosition !== undefined && command.kind.startsWith('create-'))
+    throw new AnnalsError(
+      'unsupported_option',
+      `expectedPosition: what is created has no position yet (${command.kind}).`,
+      {
+        fate: 'not_written',
+      },
+    )
   switch (command.kind) {
     case 'create-tenant':
       if (state.hasTenant(command.tenant))
