@@ -65,10 +65,12 @@ export class RecordTable {
       | undefined
   }
 
-  liveByLabel(collection: number, label: number, withDocument: boolean): VersionRow | undefined {
+  /** The live records among those with these labels, in no order. */
+  liveByLabels(collection: number, labels: readonly number[], withDocument: boolean): VersionRow[] {
     const document = withDocument ? ', r.document' : ''
-    const sql = `SELECT ${columns}${document} FROM records r WHERE r.collection = ? AND r.label = ?`
-    return this.#prepared(sql).get(collection, label) as VersionRow | undefined
+    const sql = `SELECT ${columns}${document} FROM records r
+      WHERE r.collection = ? AND r.label IN (SELECT value FROM json_each(?))`
+    return this.#prepared(sql).all(collection, JSON.stringify(labels)) as VersionRow[]
   }
 
   /** The version that carried `label` at position `at`, if it was superseded since. */
