@@ -9,10 +9,10 @@ import {
   type StoreRecord,
 } from '../format/head-record.ts'
 import { headKey, recordKey, storeKey } from '../format/keys.ts'
-import { encodeFrame, saltBytes } from '../format/operation-record.ts'
+import { checkFrame, decodeFrame, encodeFrame, saltBytes } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
-import { checkedFrame, readPage } from './frames.ts'
+import { checkedFrame, presentFrame, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
 import type { LogEntry, OperationLog, ReadOptions } from './operation-log.ts'
@@ -262,14 +262,17 @@ export async function verifyNewest(handle: Handle, head: number): Promise<void> 
     const first = Math.max(1, position - limits.readAheadRecords + 1)
     const page = await readPage(handle, first, position)
     for (; position >= first; position--) {
-      const { commit } = checkedFrame(position, page.get(position)).record
-      if (position === head && commit.first + commit.count - 1 !== head)
-        throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${commit.first}.`, {
-          position,
-        })
-      bytes += page.get(position)?.length ?? 0
+      const frame = presentFrame(position, page.get(position))
+      if (position === head) checkWhole(decodeFrame(position, frame).record)
+      else checkFrame(position, frame)
+      bytes += frame.length
     }
   }
+}
+
+function checkWhole({ position, commit: { first, count } }: OperationRecord): void {
+  if (first + count - 1 === position) return
+  throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${first}.`, { position })
 }
 
 /** What a lost tail is reported as: the log ends before what was acknowledged. */
