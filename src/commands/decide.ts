@@ -54,8 +54,8 @@ export interface DecisionState {
   collection(id: string): CollectionHead | null
   collectionsIn(tenant: string, database: string): CollectionHead[]
   record(collection: string, id: string): LiveRecord | null
-  /** Position of the newest operation record for an id, deleted ones included; 0 for none. */
-  newestPosition(collection: string, id: string): number
+  /** Position of the operation record that deleted an id, which is not live; 0 when it was never there. */
+  lastDeath(collection: string, id: string): number
   /** Ids of the live records that a filter selects, in insertion order. */
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[]
 }
@@ -172,7 +172,7 @@ function addDraft(collection: string, input: RecordInput, label: number, state: 
     metadata: mergeMetadata(null, metadata),
   }
   const documentAt = document === undefined ? 0 : here
-  const previous = state.newestPosition(collection, id)
+  const previous = state.lastDeath(collection, id)
   return {
     type: 'add',
     collection,

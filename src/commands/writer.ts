@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -83,9 +84,10 @@ export class Writer {
   }
 
   async #run(): Promise<void> {
-    // Whatever is submitted in the same turn of the event loop belongs to the first group.
-    await null
     while (this.#queue.length > 0) {
+      // Whatever is submitted in the same turn of the event loop belongs to one group; and who was just told of
+      // the group before has had time to go on.
+      await nextTurn()
       const group = this.#takeGroup()
       try {
         await this.#commit(group)

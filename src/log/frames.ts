@@ -13,7 +13,12 @@ export async function readPage(handle: Handle, first: number, last: number): Pro
 
 /** The checked frame for `position`. Throws `log_damaged` for a missing or damaged one. */
 export function checkedFrame(position: number, bytes: Buffer | undefined): DecodedFrame {
-  if (bytes !== undefined) return decodeFrame(position, bytes)
+  return decodeFrame(position, presentFrame(position, bytes))
+}
+
+/** The frame for `position`, unchecked. Throws `log_damaged` for a missing one. */
+export function presentFrame(position: number, bytes: Buffer | undefined): Buffer {
+  if (bytes !== undefined) return bytes
   throw new AnnalsError('log_damaged', `The operation log has no record at position ${position}.`, {
     position,
     hint: 'Restore from a backup, or open with recovery "point-in-time" or "salvage".',

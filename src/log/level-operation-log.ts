@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import {
@@ -8,10 +9,10 @@ import {
   type StoreRecord,
 } from '../format/head-record.ts'
 import { headKey, recordKey, storeKey } from '../format/keys.ts'
-import { encodeFrame, saltBytes } from '../format/operation-record.ts'
+import { checkFrame, decodeFrame, encodeFrame, saltBytes } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
-import { checkedFrame, readPage } from './frames.ts'
+import { checkedFrame, presentFrame, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
 import type { LogEntry, OperationLog, ReadOptions } from './operation-log.ts'
@@ -85,12 +86,7 @@ export class LevelOperationLog implements OperationLog {
       )
 
     const frontier = this.#frontier.clone()
-    const salts = this.#env.randomBytes(records.length * saltBytes)
-    const puts = records.map((record, index) => {
-      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
-      frontier.append(frame.leaf)
-      return { key: recordKey(record.position), value: frame.bytes }
-    })
+    const puts = await this.#framed(records, frontier)
     const { committedAt } = newest.commit
     const head = { head: newest.position, committedAt, peaks: [...frontier.peaks] }
     puts.push({ key: headKey, value: encodeHeadRecord(head) })
@@ -143,6 +139,19 @@ export class LevelOperationLog implements OperationLog {
     this.#closed = true
     await this.#reopening?.catch(() => undefined)
     await this.#handle.close()
+  }
+
+  /** The frames under their keys, with a turn of the event loop between every few; adds their leaves to the tree. */
+  async #framed(records: readonly OperationRecord[], frontier: MerkleFrontier): Promise<Entry[]> {
+    const salts = this.#env.randomBytes(records.length * saltBytes)
+    const puts: Entry[] = []
+    for (const [index, record] of records.entries()) {
+      if (index > 0 && index % limits.encodedPerTurn === 0) await nextTurn()
+      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
+      frontier.append(frame.leaf)
+      puts.push({ key: recordKey(record.position), value: frame.bytes })
+    }
+    return puts
   }
 
   #checkReached(position: number): void {
@@ -261,14 +270,17 @@ export async function verifyNewest(
     const first = Math.max(1, position - limits.readAheadRecords + 1)
     const page = await readPage(handle, first, position)
     for (; position >= first; position--) {
-      const { commit } = checkedFrame(position, page.get(position)).record
-      if (position === head && commit.first + commit.count - 1 !== head)
-        throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${commit.first}.`, {
-          position,
-        })
-      bytes += page.get(position)?.length ?? 0
+      const frame = presentFrame(position, page.get(position))
+      if (position === head) checkWhole(decodeFrame(position, frame).record)
+      else checkFrame(position, frame)
+      bytes += frame.length
     }
   }
+}
+
+function checkWhole({ position, commit: { first, count } }: OperationRecord): void {
+  if (first + count - 1 === position) return
+  throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${first}.`, { position })
 }
 
 /** What a lost tail is reported as: the log ends before what was acknowledged. */

@@ -42,7 +42,13 @@ export interface OpenedLog {
 export async function openLog(medium: Medium, options: OpenLogOptions): Promise<OpenedLog> {
   const handle = await medium.open({ repair: options.recovery === 'salvage' })
   try {
-    const { state, report } = await stateOf(handle, medium, { ...options, mark: await options.mark() })
+    // What is remembered outside of the log has a check of its own, and neither check waits for the other.
+    const checking = checkedState(handle, medium, options.recovery)
+    const mark = await options.mark().catch(async (error: unknown) => {
+      await checking
+      throw error
+    })
+    const { state, report } = await stateOf(handle, medium, await checking, { ...options, mark })
     return { log: new LevelOperationLog(medium, options.env, handle, state), report }
   } catch (error) {
     await handle.close()
@@ -50,16 +56,36 @@ export async function openLog(medium: Medium, options: OpenLogOptions): Promise<
   }
 }
 
-async function stateOf(handle: Handle, medium: Medium, options: Opening) {
-  const report: RecoveryReport = { mode: options.recovery, lost: [], truncatedTo: null }
-  if (await isEmpty(handle)) return { state: await createLog(handle, medium, options, report), report }
+/** Where the log ends, checked; `null` for one that is empty; or why that cannot be said. Never rejects. */
+async function checkedState(
+  handle: Handle,
+  medium: Medium,
+  recovery: Recovery,
+): Promise<LogState | null | { failure: unknown }> {
   try {
+    if (await isEmpty(handle)) return null
     const state = await readState(handle, medium.name)
     // Who asks for more than the default wants to know of all damage, wherever it is.
-    const everything = options.recovery === 'tolerate-tail' ? undefined : Number.POSITIVE_INFINITY
+    const everything = recovery === 'tolerate-tail' ? undefined : Number.POSITIVE_INFINITY
     await verifyNewest(handle, state.head.head, everything)
-    await compareWithMark(handle, medium, state, options.mark)
-    return { state, report }
+    return state
+  } catch (failure) {
+    return { failure }
+  }
+}
+
+async function stateOf(
+  handle: Handle,
+  medium: Medium,
+  found: Awaited<ReturnType<typeof checkedState>>,
+  options: Opening,
+) {
+  const report: RecoveryReport = { mode: options.recovery, lost: [], truncatedTo: null }
+  if (found === null) return { state: await createLog(handle, medium, options), report }
+  try {
+    if ('failure' in found) throw found.failure
+    await compareWithMark(handle, medium, found, options.mark)
+    return { state: found, report }
   } catch (error) {
     return { state: await recover(error, handle, options, report), report }
   }
