@@ -81,7 +81,7 @@ async function stateOf(
   options: Opening,
 ) {
   const report: RecoveryReport = { mode: options.recovery, lost: [], truncatedTo: null }
-  if (found === null) return { state: await createLog(handle, medium, options), report }
+  if (found === null) return { state: await createLog(handle, medium, options, report), report }
   try {
     if ('failure' in found) throw found.failure
     await compareWithMark(handle, medium, found, options.mark)

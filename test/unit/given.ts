@@ -64,7 +64,7 @@ export class FoldedState implements DecisionState {
     return this.#collections.get(collection)?.live.get(id) ?? null
   }
 
-  newestPosition(collection: string, id: string): number {
+  lastDeath(collection: string, id: string): number {
     return this.#collections.get(collection)?.newest.get(id) ?? 0
   }
 

@@ -18,10 +18,8 @@ describe('planSegment', () => {
 
   test('scans where few are admitted', () => {
     expect(planSegment(facts({ allowedLive: 1 }))).toEqual({ kind: 'scan' })
-    expect(planSegment(facts({ size: 1_000, live: 1_000, allowedLive: 1_000 }))).toEqual({ kind: 'scan' })
-    expect(planSegment(facts({ size: 200_000, live: 200_000, allowedLive: 15_000 }))).toEqual({
-      kind: 'scan',
-    })
+    expect(planSegment(facts({ size: 500, live: 500, allowedLive: 500 }))).toEqual({ kind: 'scan' })
+    expect(planSegment(facts({ size: 200_000, live: 200_000, allowedLive: 3_900 }))).toEqual({ kind: 'scan' })
   })
 
   test('filters the graph where many are admitted', () => {
