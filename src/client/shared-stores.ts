@@ -23,6 +23,7 @@ export async function acquireStore(folder: string, options: FolderOptions): Prom
     if (options.indexLater !== true) store.resumeIndexing()
     return store
   } catch (error) {
+    // Somebody may have begun anew meanwhile.
     if (folders.get(folder) === shared) folders.delete(folder)
     throw error
   }

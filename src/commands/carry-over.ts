@@ -64,7 +64,7 @@ function carryPut(fact: PutFact, state: DecisionState): Draft | null {
   if (live !== null) return updateDraft(fact, live, head.nextLabel)
   return vector === undefined
     ? null
-    : addDraft(fact, vector, head.nextLabel, state.newestPosition(collection, recordId))
+    : addDraft(fact, vector, head.nextLabel, state.lastDeath(collection, recordId))
 }
 
 function addDraft(

@@ -39,6 +39,12 @@ export const operationTypeNumbers: Readonly<Record<OperationType, number>> = {
   delete: 9,
   lost: 255,
 }
+/** What only says something about one record; all else is needed to make sense of the log. */
+const erasableTypes: ReadonlySet<unknown> = new Set([
+  operationTypeNumbers.add,
+  operationTypeNumbers.update,
+  operationTypeNumbers.delete,
+])
 const operationTypes = new Map(
   Object.entries(operationTypeNumbers).map(([name, number]) => [number, name as OperationType]),
 )
@@ -97,29 +103,20 @@ export function encodeFrame(record: OperationRecord, salt: Uint8Array): EncodedF
   return { bytes, leaf }
 }
 
+/** A frame whose digests have vouched for it, before its payload is decoded. */
+export interface CheckedFrame {
+  leaf: Buffer
+  fields: unknown[]
+  /** `undefined`: erased. */
+  payload: Buffer | undefined
+}
+
 /**
- * Checks the frame that stands at `position`, as `decodeFrame` does, but leaves its payload encoded until it is
- * asked for: what copies frames need not look into them.
+ * Checks the frame that stands at `position`: throws `log_damaged`, naming the position, unless every digest
+ * fits. Of the payload nothing is decoded.
  */
-export function inspectFrame(position: number, bytes: Buffer): InspectedFrame {
+export function checkFrame(position: number, bytes: Buffer): CheckedFrame {
   const { leaf, header, rest, state } = splitFrame(position, bytes)
-  const fields = decodeHeader(position, header)
-  const salted = state === payloadErased ? undefined : checkedPayload(position, rest, fields[15])
-  const [, , , first, count, committedAt, actor, reason, idempotencyKey] = fields
-  const commit = { first, count, committedAt, actor, reason, idempotencyKey } as Commit
-  return { leaf, commit, record: () => recordFrom(fields, salted && decodeCbor(salted.subarray(saltBytes))) }
-}
-
-/**
- * Reads the frame that stands at `position`.
- * Throws `log_damaged`, naming the position, unless every digest fits; nothing is decoded before.
- */
-export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
-  const { leaf, record } = inspectFrame(position, bytes)
-  return { record: record(), leaf }
-}
-
-function decodeHeader(position: number, header: Buffer): unknown[] {
   const fields = decodeCbor(header)
   if (!Array.isArray(fields) || fields[1] !== position)
     throw damaged(
@@ -127,7 +124,24 @@ function decodeHeader(position: number, header: Buffer): unknown[] {
       `the frame under it belongs to position ${Array.isArray(fields) ? fields[1] : '?'}`,
     )
   if (fields[0] > logFormatVersion) throw tooNew(position, fields[0])
-  return fields
+  if (state === payloadErased && !erasableTypes.has(fields[2]))
+    throw damaged(position, 'its payload is missing')
+  const payload = state === payloadErased ? undefined : checkedPayload(position, rest, fields[15])
+  return { leaf, fields, payload }
+}
+
+/** Checks the frame that stands at `position`, and reads it when it is asked for: what copies it need not. */
+export function inspectFrame(position: number, bytes: Buffer): InspectedFrame {
+  const { leaf, fields, payload } = checkFrame(position, bytes)
+  const [, , , first, count, committedAt, actor, reason, idempotencyKey] = fields
+  const commit = { first, count, committedAt, actor, reason, idempotencyKey } as Commit
+  return { leaf, commit, record: () => recordFrom(fields, payload && decodeCbor(payload)) }
+}
+
+/** Checks the frame that stands at `position`, and reads it. */
+export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
+  const { leaf, fields, payload } = checkFrame(position, bytes)
+  return { record: recordFrom(fields, payload && decodeCbor(payload)), leaf }
 }
 
 function splitFrame(position: number, bytes: Buffer) {
@@ -148,7 +162,7 @@ function splitFrame(position: number, bytes: Buffer) {
 function checkedPayload(position: number, salted: Buffer, commitment: unknown): Buffer {
   if (!(commitment instanceof Uint8Array) || !sha256(salted).equals(commitment))
     throw damaged(position, 'the digest of its payload does not fit')
-  return salted
+  return salted.subarray(saltBytes)
 }
 
 function encodeHeader(record: OperationRecord, commitment: Buffer): Buffer {

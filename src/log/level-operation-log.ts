@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import {
@@ -11,10 +12,10 @@ import {
   type StoreRecord,
 } from '../format/head-record.ts'
 import { headKey, originKey, recordKey, storeKey } from '../format/keys.ts'
-import { encodeFrame, saltBytes } from '../format/operation-record.ts'
+import { checkFrame, decodeFrame, encodeFrame, saltBytes } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
-import { checkedFrame, checkedLogFrame, readPage } from './frames.ts'
+import { checkedFrame, checkedLogFrame, presentFrame, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
 import type { LogEntry, LogFrame, OperationLog, Origin, ReadOptions } from './operation-log.ts'
@@ -25,6 +26,9 @@ export interface LogState {
   head: HeadRecord
   origin: OriginRecord | null
 }
+
+/** A frame on its way into the log. */
+type Framed = Pick<LogFrame, 'position' | 'bytes' | 'leaf'>
 
 /**
  * The operation log on a LevelDB-like medium.
@@ -46,9 +50,10 @@ export class LevelOperationLog implements OperationLog {
   #committedAt: number
   #frontier: MerkleFrontier
   #origin: OriginRecord | null
-  /** Set while the handle is finished: settles once a new one is verified, or fails. */
+  /** Set while the handle is finished: where the log ends if the batch that failed is there all the same. */
+  #attempted: MerkleFrontier | null = null
+  /** Settles once a new handle is verified, or fails. */
   #reopening: Promise<void> | null = null
-  #finished = false
   #closed = false
 
   constructor(medium: Medium, env: Env, handle: Handle, { store, head, origin }: LogState) {
@@ -85,27 +90,22 @@ export class LevelOperationLog implements OperationLog {
 
   async append(records: readonly OperationRecord[], origin?: Origin): Promise<void> {
     if (records.length === 0 && origin === undefined) return
+    await this.ready()
     this.#checkFollows(records)
-    await this.#healthy()
-    const salts = this.#env.randomBytes(records.length * saltBytes)
-    const frames = records.map((record, index) => {
-      const salt = salts.subarray(index * saltBytes, (index + 1) * saltBytes)
-      return { position: record.position, ...encodeFrame(record, salt) }
-    })
-    await this.#appendBatch(frames, records.at(-1)?.commit.committedAt ?? this.#committedAt, origin)
+    await this.#appendBatch(await this.#framed(records), records.at(-1)?.commit, origin)
   }
 
   async appendFrames(frames: readonly LogFrame[], origin?: Origin): Promise<void> {
     if (frames.length === 0 && origin === undefined) return
+    await this.ready()
     this.#checkFollows(frames)
-    await this.#healthy()
-    await this.#appendBatch(frames, frames.at(-1)?.commit.committedAt ?? this.#committedAt, origin)
+    await this.#appendBatch(frames, frames.at(-1)?.commit, origin)
   }
 
   async #appendBatch(
-    frames: readonly Pick<LogFrame, 'position' | 'bytes' | 'leaf'>[],
-    committedAt: number,
-    origin: Origin | undefined,
+    frames: readonly Framed[],
+    { committedAt }: { committedAt: number } = this,
+    origin?: Origin,
   ): Promise<void> {
     const frontier = this.#frontier.clone()
     const puts = frames.map(({ position, bytes, leaf }) => {
@@ -123,6 +123,23 @@ export class LevelOperationLog implements OperationLog {
     this.#head = frontier.size
     this.#committedAt = committedAt
     if (reached !== null) this.#origin = reached
+  }
+
+  async ready(): Promise<void> {
+    if (this.#closed)
+      throw new AnnalsError('store_closed', 'The operation log is closed.', { fate: 'not_written' })
+    if (this.#attempted === null) return
+    try {
+      await this.#reopen(this.#attempted)
+    } catch (error) {
+      const code =
+        error instanceof AnnalsError && error.code === 'log_tail_lost' ? error.code : 'log_unavailable'
+      throw new AnnalsError(code, `The operation log takes no writes: ${messageOf(error)}`, {
+        fate: 'not_written',
+        hint: 'Reading goes on as far as it needs no log. Writes resume once the folder can be opened again.',
+        cause: error,
+      })
+    }
   }
 
   async read(position: number): Promise<OperationRecord> {
@@ -167,6 +184,18 @@ export class LevelOperationLog implements OperationLog {
     throw new AnnalsError('internal', `Appending from position ${first} to head ${this.#head}.`)
   }
 
+  /** The records as frames, with a turn of the event loop between every few. */
+  async #framed(records: readonly OperationRecord[]): Promise<Framed[]> {
+    const salts = this.#env.randomBytes(records.length * saltBytes)
+    const framed: Framed[] = []
+    for (const [index, record] of records.entries()) {
+      if (index > 0 && index % limits.encodedPerTurn === 0) await nextTurn()
+      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
+      framed.push({ position: record.position, ...frame })
+    }
+    return framed
+  }
+
   #checkReached(position: number): void {
     if (Number.isSafeInteger(position) && position >= 1 && position <= this.#head) return
     throw new AnnalsError(
@@ -178,30 +207,16 @@ export class LevelOperationLog implements OperationLog {
   /** Reads wait for a reopening that is under way; afterwards the same keys hold the same bytes. */
   async #reading<T>(read: (handle: Handle) => Promise<T>): Promise<T> {
     if (this.#closed) throw new AnnalsError('store_closed', 'The operation log is closed.')
-    if (this.#finished) await this.#reopen()
+    if (this.#attempted !== null) await this.#reopen(this.#attempted)
     const handle = this.#handle
     try {
       return await read(handle)
     } catch (error) {
       // The handle may have been replaced while this read was under way.
-      if (this.#finished) await this.#reopen()
+      if (this.#attempted !== null) await this.#reopen(this.#attempted)
       if (handle !== this.#handle) return read(this.#handle)
+      if (error instanceof AnnalsError) throw error
       throw new AnnalsError('log_unavailable', `The operation log cannot be read: ${messageOf(error)}.`, {
-        cause: error,
-      })
-    }
-  }
-
-  async #healthy(): Promise<void> {
-    if (this.#closed)
-      throw new AnnalsError('store_closed', 'The operation log is closed.', { fate: 'not_written' })
-    if (!this.#finished) return
-    try {
-      await this.#reopen()
-    } catch (error) {
-      throw new AnnalsError('log_unavailable', `The operation log takes no writes: ${messageOf(error)}`, {
-        fate: 'not_written',
-        hint: 'Reading goes on as far as it needs no log. Writes resume once the folder can be opened again.',
         cause: error,
       })
     }
@@ -212,7 +227,7 @@ export class LevelOperationLog implements OperationLog {
     try {
       await this.#handle.write(puts)
     } catch (error) {
-      this.#finished = true
+      this.#attempted = frontier
       if (await this.#survived(frontier, error)) return
       throw new AnnalsError('write_failed', `The operation log could not be written: ${messageOf(error)}.`, {
         fate: 'not_written',
@@ -240,7 +255,7 @@ export class LevelOperationLog implements OperationLog {
     return this.#head === attempted.size
   }
 
-  #reopen(attempted: MerkleFrontier = this.#frontier): Promise<void> {
+  #reopen(attempted: MerkleFrontier): Promise<void> {
     this.#reopening ??= this.#replaceHandle(attempted).finally(() => {
       this.#reopening = null
     })
@@ -261,7 +276,7 @@ export class LevelOperationLog implements OperationLog {
     this.#head = head.head
     this.#committedAt = head.committedAt
     this.#origin = origin
-    this.#finished = false
+    this.#attempted = null
   }
 }
 
@@ -284,28 +299,35 @@ export async function readState(handle: Handle, name: string): Promise<LogState>
 }
 
 /**
- * Checks the newest frames, as many as LevelDB may have had to recover: digests, no gap, nothing after the
- * head, the newest commit whole. Throws `log_damaged` with the position.
+ * Checks the newest frames, by default as many as LevelDB may have had to recover: digests, no gap, nothing
+ * after the head, the newest commit whole. Throws `log_damaged` with the position.
  */
-export async function verifyNewest(handle: Handle, head: number): Promise<void> {
+export async function verifyNewest(
+  handle: Handle,
+  head: number,
+  bytesMax: number = Math.max(limits.verifiedAtOpenBytes, handle.recoveredBytes),
+): Promise<void> {
   const beyond = await handle.entries({ gte: recordKey(head + 1), lt: recordKey(2 ** 53), limit: 1 })
   if (beyond.length > 0)
     throw new AnnalsError('log_damaged', `The operation log holds records after its head ${head}.`, {
       position: head + 1,
     })
   let position = head
-  for (let bytes = 0; position > 0 && bytes < limits.verifiedAtOpenBytes; ) {
+  for (let bytes = 0; position > 0 && bytes < bytesMax; ) {
     const first = Math.max(1, position - limits.readAheadRecords + 1)
     const page = await readPage(handle, first, position)
     for (; position >= first; position--) {
-      const { commit } = checkedFrame(position, page.get(position)).record
-      if (position === head && commit.first + commit.count - 1 !== head)
-        throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${commit.first}.`, {
-          position,
-        })
-      bytes += page.get(position)?.length ?? 0
+      const frame = presentFrame(position, page.get(position))
+      if (position === head) checkWhole(decodeFrame(position, frame).record)
+      else checkFrame(position, frame)
+      bytes += frame.length
     }
   }
+}
+
+function checkWhole({ position, commit: { first, count } }: OperationRecord): void {
+  if (first + count - 1 === position) return
+  throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${first}.`, { position })
 }
 
 /** What a lost tail is reported as: the log ends before what was acknowledged. */

@@ -80,6 +80,12 @@ export interface OperationLog {
   /** Of which log this one is a replay; `null` for a log that was only ever written to. */
   readonly origin: OriginRecord | null
 
+  /**
+   * Settles when the log can take an append; after a failure it finds out what became of the last one, and
+   * `head` may have moved. Whoever decides what to append does so after this.
+   * Throws `log_unavailable`, `log_tail_lost` or `store_closed`, with the fate `not_written`.
+   */
+  ready(): Promise<void>
   /** Appends; `origin` is written in the same batch, and may be given without records. */
   append(records: readonly OperationRecord[], origin?: Origin): Promise<void>
   /** As `append`, with frames as they stand in another log: bit for bit, so that the trees are equal. */
