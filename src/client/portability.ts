@@ -110,7 +110,7 @@ async function openTarget(target: Client | string): Promise<Leased> {
   if (typeof target !== 'string') return { store: await storeOf(target, 'target'), release: nothing }
   const path = resolve(checkFolder(target, 'replay.target'))
   mkdirSync(path, { recursive: true })
-  return leased(path, true)
+  return leased(path)
 }
 
 async function openSource(
@@ -133,13 +133,13 @@ async function openSourceStore(source: Client | string): Promise<Leased> {
   // Opening would create a store where there is none.
   if (!existsSync(join(path, 'log')))
     throw invalid('replay.source', 'must be the folder of a store or of a backup', source)
-  return leased(path, false)
+  return leased(path)
 }
 
-async function leased(path: string, indexLater: boolean): Promise<Leased> {
+async function leased(path: string): Promise<Leased> {
   const folder = realpathSync(path)
   return {
-    store: await acquireStore(folder, { indexLater }),
+    store: await acquireStore(folder, { indexLater: true }),
     release: () => releaseStore(folder),
   }
 }
