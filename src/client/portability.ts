@@ -1,7 +1,7 @@
 /**
  * Moving whole stores: what takes or makes more than one of them stands beside the clients.
  */
-import { existsSync, mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { systemEnv } from '../env.ts'
 import { AnnalsError } from '../errors.ts'
@@ -110,6 +110,11 @@ async function openTarget(target: Client | string): Promise<Leased> {
   if (typeof target !== 'string') return { store: await storeOf(target, 'target'), release: nothing }
   const path = resolve(checkFolder(target, 'replay.target'))
   mkdirSync(path, { recursive: true })
+  if (readdirSync(path).length > 0 && !existsSync(join(path, 'log')))
+    throw new AnnalsError('store_exists', `The folder ${path} is not empty, and holds no store.`, {
+      fate: 'not_written',
+      hint: 'Replay into a new folder.',
+    })
   return leased(path)
 }
 

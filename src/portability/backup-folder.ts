@@ -25,7 +25,8 @@ export function prepareFolder(folder: string): void {
   const present = readdirSync(folder)
   for (const file of present) if (file.endsWith(temporarySuffix)) rmSync(join(folder, file), { force: true })
   const strange = present.find((file) => !isOurs(file))
-  if (strange === undefined) return
+  // Beside a backup, whatever else somebody has put there does no harm.
+  if (strange === undefined || present.includes(manifestName)) return
   throw new AnnalsError('store_exists', `The folder ${folder} is no backup: it holds ${strange}.`, {
     hint: 'Name an empty folder, or one that holds an earlier backup of this store.',
   })

@@ -1,6 +1,8 @@
+import { AnnalsError, messageOf } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { LogFrame, OperationLog, Origin } from '../log/operation-log.ts'
 import type { Projector } from '../projections/projector.ts'
+import type { OperationRecord } from '../types.ts'
 import type { TransferOptions } from './progress.ts'
 
 /** The parts of an open store that frames are copied into. */
@@ -39,13 +41,29 @@ export async function copyFrames(
     await target.writer.exclusively(async () => {
       await target.projector.catchUp()
       await target.log.appendFrames(group, origin?.(reached))
-      target.projector.apply(group.map((frame) => frame.record()))
+      applyTo(
+        target,
+        group.map((frame) => frame.record()),
+      )
     })
     counts.records += group.length
     counts.bytes += group.reduce((sum, { bytes }) => sum + bytes.length, 0)
     onProgress?.({ position: reached, until, bytes: counts.bytes })
   }
   return counts
+}
+
+/** Derives from what was just appended. Throws `projection_failed`: the log is ahead then, and catches up later. */
+export function applyTo({ projector }: CopyTarget, records: readonly OperationRecord[]): void {
+  try {
+    projector.apply(records)
+  } catch (error) {
+    throw new AnnalsError('projection_failed', `The target cannot be made readable: ${messageOf(error)}`, {
+      fate: 'durable',
+      hint: 'Call it again once the metadata file can be written; it goes on from there.',
+      cause: error,
+    })
+  }
 }
 
 /** Whole commits, as many as make a good batch. What is left of an unfinished commit at the end is dropped. */

@@ -6,7 +6,7 @@ import type { Origin } from '../log/operation-log.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import type { Commit, Fact, OperationRecord, PutFact } from '../types.ts'
-import type { CopyTarget } from './copy-frames.ts'
+import { applyTo, type CopyTarget } from './copy-frames.ts'
 import { contentAt, reduced } from './facts.ts'
 
 /** The parts of an open store that a history is written into. */
@@ -60,11 +60,11 @@ export class HistoryWriter {
   }
 
   async #writeGroup(commits: readonly HistoricalCommit[]): Promise<void> {
-    const { log, catalog, records, projector } = this.#target
+    const { log, catalog, records } = this.#target
     const batch: Batch = { state: new PendingState(catalog, records), head: log.head, records: [] }
     for (const commit of commits) await this.#decide(batch, commit)
     await log.append(batch.records, this.#origin(commits.at(-1)!.position))
-    projector.apply(batch.records)
+    if (batch.records.length > 0) applyTo(this.#target, batch.records)
     this.#head = log.head
   }
 

@@ -23,20 +23,35 @@ export interface ReplaySource {
   frames(range: FramesOfBackup): AsyncGenerator<LogFrame, void>
   /** Reads a single operation record. */
   readonly read: OperationLog['read']
+  /** Whether it has been closed: following it ends there. */
+  readonly isClosed: boolean
   /** Waits until `head` lies behind `position`; false when nothing more will come. */
   more(position: number, signal: AbortSignal | undefined): Promise<boolean>
   /** Releases what the source took for itself. */
   close(): Promise<void>
 }
 
+/** The parts of an open store that a replay reads. */
+export interface SourceStore {
+  readonly log: OperationLog
+  readonly projector: Projector
+  readonly isClosed: boolean
+}
+
 /** An open store as a source. */
 export class StoreSource implements ReplaySource {
+  readonly #store: SourceStore
   readonly #log: OperationLog
   readonly #projector: Projector
 
-  constructor({ log, projector }: { log: OperationLog; projector: Projector }) {
-    this.#log = log
-    this.#projector = projector
+  constructor(store: SourceStore) {
+    this.#store = store
+    this.#log = store.log
+    this.#projector = store.projector
+  }
+
+  get isClosed(): boolean {
+    return this.#store.isClosed
   }
 
   get storeId(): string {
@@ -74,6 +89,7 @@ export class StoreSource implements ReplaySource {
 
 /** A backup as a source: what a later backup adds to it comes in, too. */
 export class BackupSource implements ReplaySource {
+  readonly isClosed: boolean = false
   readonly #unpacked = new UnpackedLog()
   readonly #folders: readonly string[]
   #reader: BackupReader

@@ -95,7 +95,7 @@ async function advanceAll(run: Run): Promise<void> {
     }
   } catch (error) {
     // To be stopped is how following ends.
-    if (!(follow && signal?.aborted === true)) throw error
+    if (!follow || !(signal?.aborted === true || source.isClosed)) throw error
   }
 }
 

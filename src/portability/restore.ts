@@ -77,18 +77,23 @@ export async function restoreBackup(
 
   const building = `${path}.restoring`
   await clear(building, parts)
-  const store = await parts.create(building, { storeId: plan.storeId, epoch: plan.epoch })
   try {
-    await copyFrames(backup.frames({ after: 0, until }), store, { ...options, until })
-    checkReached(store, backup, until)
-    if (options.buildIndexes === true) await store.buildIndexes()
+    const store = await parts.create(building, { storeId: plan.storeId, epoch: plan.epoch })
+    try {
+      await copyFrames(backup.frames({ after: 0, until }), store, { ...options, until })
+      checkReached(store, backup, until)
+      if (options.buildIndexes === true) await store.buildIndexes()
+      plan.root = store.log.root.toString('hex')
+    } finally {
+      await store.close()
+    }
     signal?.throwIfAborted()
-    plan.root = store.log.root.toString('hex')
-  } finally {
-    await store.close()
+    moveInto(building, path)
+    return plan
+  } catch (error) {
+    rmSync(building, { recursive: true, force: true })
+    throw error
   }
-  moveInto(building, path)
-  return plan
 }
 
 function planOf(backup: BackupReader, path: string, until: number, dryRun: boolean): RestoreReport {
@@ -114,7 +119,7 @@ function checkReached({ log }: CopyTarget, { head }: BackupReader, until: number
 }
 
 /** Refuses a path where anything stands already. */
-export function checkVacant(path: string): void {
+function checkVacant(path: string): void {
   if (!existsSync(path) || readdirSync(path).length === 0) return
   throw new AnnalsError('store_exists', `The folder ${path} is not empty.`, {
     fate: 'not_written',
@@ -123,14 +128,14 @@ export function checkVacant(path: string): void {
 }
 
 /** Removes what an interrupted attempt left, unless it is under way in another process. */
-export async function clear(folder: string, parts: Pick<RestoreParts, 'checkUnused'>): Promise<void> {
+async function clear(folder: string, parts: Pick<RestoreParts, 'checkUnused'>): Promise<void> {
   if (existsSync(join(folder, 'log'))) await parts.checkUnused(folder)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
 }
 
 /** Gives a finished folder its name, durably. */
-export function moveInto(building: string, path: string): void {
+function moveInto(building: string, path: string): void {
   if (existsSync(path)) rmdirSync(path)
   renameSync(building, path)
   syncFolder(dirname(path))

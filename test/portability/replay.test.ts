@@ -138,8 +138,14 @@ describe('a replay without changes', () => {
     stop.abort()
     await following
     await expectSame(expect, standby, source)
-    const second = replay(source, join(folder, 'second'), { follow: true })
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    let reached = 0
+    const second = replay(source, join(folder, 'second'), {
+      follow: true,
+      onProgress: ({ position }) => {
+        reached = position
+      },
+    })
+    while (reached < head) await new Promise((resolve) => setTimeout(resolve, 20))
     await source.close()
     expect((await second).position).toBe(head)
   })
@@ -161,6 +167,8 @@ describe('a replay into a target that does not fit', () => {
     expect(await codeOf(replay(source, target))).toBe('conflict')
     expect(await codeOf(replay(join(folder, 'nowhere'), join(folder, 'x')))).toBe('invalid_argument')
     expect(existsSync(join(folder, 'nowhere'))).toBe(false)
+    await source.backup(join(folder, 'backup'))
+    expect(await codeOf(replay(source, join(folder, 'backup')))).toBe('store_exists')
     const unknown = { collection: 'notes' } as object
     expect(await codeOf(replay(source, join(folder, 'x'), unknown))).toBe('unsupported_option')
     const both = { follow: true, until: 3 }
