@@ -12,12 +12,6 @@ export interface CopyTarget {
   readonly writer: { exclusively<T>(work: () => Promise<T>): Promise<T> }
 }
 
-/** What a copy did. */
-export interface CopyCounts {
-  records: number
-  bytes: number
-}
-
 export interface CopyOptions extends TransferOptions {
   /** The position that the frames lead to, for progress. */
   until: number
@@ -33,8 +27,8 @@ export async function copyFrames(
   frames: AsyncIterable<LogFrame>,
   target: CopyTarget,
   { until, origin, signal, onProgress }: CopyOptions,
-): Promise<CopyCounts> {
-  const counts = { records: 0, bytes: 0 }
+): Promise<void> {
+  let bytes = 0
   for await (const group of groups(frames)) {
     signal?.throwIfAborted()
     const reached = group.at(-1)!.position
@@ -46,11 +40,9 @@ export async function copyFrames(
         group.map((frame) => frame.record()),
       )
     })
-    counts.records += group.length
-    counts.bytes += group.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    onProgress?.({ position: reached, until, bytes: counts.bytes })
+    bytes += group.reduce((sum, frame) => sum + frame.bytes.length, 0)
+    onProgress?.({ position: reached, until, bytes })
   }
-  return counts
 }
 
 /** Derives from what was just appended. Throws `projection_failed`: the log is ahead then, and catches up later. */

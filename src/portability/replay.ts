@@ -105,12 +105,12 @@ async function copy({ source, target, options, origin, report }: Run, until: num
   const known = source.head === until ? source.root : null
   const frames = source.frames({ after, until, tree: target.log.frontier })
   const progress: TransferOptions['onProgress'] = (reached) => {
+    report.read += reached.position - report.source.position
+    report.written = report.read
     report.source.position = reached.position
     options.onProgress?.(reached)
   }
-  const counts = await copyFrames(frames, target, { ...options, until, origin, onProgress: progress })
-  report.read += counts.records
-  report.written += counts.records
+  await copyFrames(frames, target, { ...options, until, origin, onProgress: progress })
   if (known !== null && target.log.head === until && !target.log.root.equals(known))
     throw anotherHistory(until)
 }

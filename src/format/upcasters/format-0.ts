@@ -1,5 +1,5 @@
 /**
- * Log format 0, used before the first release (docs/format.md, "Version history"). Keys are those of format 1;
+ * Log format 0, used before the first release (docs/format-0.md). Keys are those of format 1;
  * every value is
  *
  *     SHA-256(json) as 64 hexadecimal digits | line feed | json
