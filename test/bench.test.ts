@@ -39,6 +39,13 @@ test('figures can be had as JSON, with the recall of every query', async () => {
     expect(recall, name).toBeGreaterThan(0.9)
 }, 120_000)
 
+test('backup, restore and replay are measured step by step', async () => {
+  const argv = ['bench/portability.js', '--records', '200', '--dimension', '16']
+  const { stdout } = await promisify(execFile)(process.execPath, argv)
+  for (const step of ['backup', 'incremental backup', 'restore', 'restore with indexes', 'replay, copied'])
+    expect(stdout).toContain(`| ${step} |`)
+}, 120_000)
+
 test('what it does not understand it refuses', async () => {
   await expect(run('--records', 'many')).rejects.toMatchObject({ code: 2 })
   expect((await run('--help')).stdout).toContain('--dimension')

@@ -81,6 +81,8 @@ export async function backupLog(
     await checkContinues(log, before, folder, request)
     return await addChunks(log, folder, before, request)
   } catch (error) {
+    // A stream that is aborted says so in its own words.
+    request.signal?.throwIfAborted()
     throw writingFailed(folder, error)
   } finally {
     underWay.delete(folder)

@@ -217,6 +217,8 @@ describe('a backup into a folder that holds one', () => {
     })
     await expect(aborted).rejects.toThrow('enough')
     expect(manifestOf(target).chunks.length).toBe(1)
+    const aborting = AbortSignal.abort(new Error('at once'))
+    await expect(client.backup(target, { signal: aborting })).rejects.toThrow('at once')
     const { records, position } = await client.backup(target)
     expect(records).toBeLessThan(position)
     await restore(target, { path: join(folder, 'restored') })
