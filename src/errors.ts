@@ -38,6 +38,8 @@ export type ErrorCode =
   | 'conflict'
   | 'position_not_reached'
   | 'history_truncated'
+  | 'tag_not_found'
+  | 'tag_exists'
   | 'read_only'
   | 'store_locked'
   | 'store_closed'
@@ -72,6 +74,8 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   conflict: { status: 409, chroma: 'ConditionalWriteConflictError' },
   position_not_reached: invalid,
   history_truncated: { status: 410, chroma: 'ChromaError' },
+  tag_not_found: notFound,
+  tag_exists: exists,
   read_only: { status: 403, chroma: 'ChromaError' },
   store_locked: unavailable,
   store_closed: unavailable,

@@ -10,6 +10,9 @@ import type { Medium } from './log/medium.ts'
 import { MemoryMedium } from './log/memory-medium.ts'
 import { openLog } from './log/open-log.ts'
 import type { OperationLog, Recovery, RecoveryReport } from './log/operation-log.ts'
+import { Pins } from './log/pins.ts'
+import { Caretaker } from './maintenance/caretaker.ts'
+import { Redactor } from './maintenance/redactor.ts'
 import { Sealer } from './maintenance/sealer.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
@@ -77,6 +80,8 @@ export class Store {
   readonly projector: Projector
   readonly writer: Writer
   readonly reader: Reader
+  readonly pins: Pins = new Pins()
+  readonly caretaker: Caretaker
   readonly report: OpeningReport
   readonly #sealer: Sealer
   readonly #walFolder: WalFolder
@@ -98,16 +103,28 @@ export class Store {
     this.projector = new Projector(log, projection, this.vectors)
     this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
     this.reader = new Reader({ log, catalog, records, vectors: this.vectors })
+    const builders = new SegmentBuilders()
     this.#sealer = new Sealer({
       projector: this.projector,
       catalog,
       manifest,
       vectors: this.vectors,
-      builders: new SegmentBuilders(),
+      builders,
       warn,
     })
     this.#walFolder = new WalFolder(this.projector, metadata, warn)
     this.#cleanUp = site.cleanUp
+    const redactor = new Redactor({
+      log,
+      catalog,
+      manifest,
+      metadata,
+      vectors: this.vectors,
+      builders,
+      exclusive: (job) => this.writer.exclusive(job),
+      sealed: () => this.#sealer.idle(),
+    })
+    this.caretaker = new Caretaker({ log, catalog, records, pins: this.pins, env }, this.writer, redactor)
   }
 
   /** Opens the store in `folder`, creating it where there is none. */
@@ -154,11 +171,19 @@ export class Store {
       if (reportFile !== null && (lost.length > 0 || truncatedTo !== null))
         writeFileSync(reportFile, JSON.stringify({ at: new Date(), ...store.report }, null, 2))
       setImmediate(() => store.#sealer.lookAtAll())
+      store.#resumeRedactions()
       return store
     } catch (error) {
       await store.close().catch(() => undefined)
       throw error
     }
+  }
+
+  #resumeRedactions(): void {
+    if (this.catalog.openRedactions().length === 0) return
+    this.caretaker.resume().catch((error: unknown) => {
+      if (!this.isClosed) warn(`What was erased may still stand in files: ${messageOf(error)}`)
+    })
   }
 
   get isClosed(): boolean {

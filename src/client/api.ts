@@ -5,6 +5,7 @@
  */
 import type { RecordVersion } from '../audit/history.ts'
 import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
+import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
 import type { ChangeFeed, ChangeOptions } from '../readers/changes.ts'
 import type { GetResult, QueryResult } from '../readers/results.ts'
 import type {
@@ -13,6 +14,7 @@ import type {
   Metadata,
   MetadataUpdate,
   Point,
+  Retention,
   Vector,
   Where,
   WhereDocument,
@@ -216,6 +218,18 @@ export interface ReadableClient {
   countCollections(): Promise<number>
 }
 
+/** A named position. */
+export interface Tag {
+  name: string
+  position: number
+}
+
+export interface EraseOptions {
+  /** Name or UUID of the collection. */
+  collection: string
+  ids: string[]
+}
+
 /** A store, seen from one tenant and database. */
 export interface Client extends ReadableClient {
   /** Opens the store now instead of at the first call; reports what is wrong with it. */
@@ -249,6 +263,34 @@ export interface Client extends ReadableClient {
   /** Deletes a database with all of its collections. */
   deleteDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt>
 
+  /** Names a point: `asOf('name')` reads it, and retention keeps what it needs. Errors: `tag_exists`. */
+  tag(name: string, point: Point, write?: WriteOptions): Promise<WriteReceipt>
+  /** Oldest position first. */
+  listTags(): Promise<Tag[]>
+  /** Errors: `tag_not_found`. */
+  deleteTag(name: string, write?: WriteOptions): Promise<WriteReceipt>
+  /**
+   * How long superseded versions are kept: `{ history: 'forever' }` (default), `{ history: { days: 30 } }` or
+   * `{ history: { versions: 5 } }`; for the whole store, or for one collection (name or UUID) instead.
+   * Nothing goes before `vacuum`.
+   */
+  setRetention(
+    retention: Retention,
+    options?: { collection?: string },
+    write?: WriteOptions,
+  ): Promise<WriteReceipt>
+  /**
+   * Lets go of what retention no longer keeps: text, vectors and metadata of superseded versions leave the log
+   * and the tables. Positions and headers stay, so who did what and when can still be told and proven; reading
+   * as of a point before the new horizon fails with `history_truncated`. Tags and backups under way hold it back.
+   */
+  vacuum(options?: VacuumOptions, write?: WriteOptions): Promise<VacuumReport>
+  /**
+   * Removes records from all of history: every version's text, vector and metadata leaves the log, the tables,
+   * the segments and the free parts of their files. The log says that it happened, and still verifies. Ids,
+   * actors and reasons stay. Rewrites files: not for everyday deletes.
+   */
+  erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure>
   /** The whole store as it stood at a position or instant; collections deleted since included. */
   asOf(point: Point): ReadableClient
   /** What happened in this tenant and database, each change with the record before and after. */

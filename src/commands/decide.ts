@@ -24,6 +24,7 @@ import type {
   PutCommand,
   RecordInput,
 } from './command.ts'
+import { decideCare } from './decide-care.ts'
 
 /** What a decision must know of a collection. */
 export interface CollectionHead extends CollectionInfo {
@@ -56,6 +57,10 @@ export interface DecisionState {
   record(collection: string, id: string): LiveRecord | null
   /** Position of the newest operation record for an id, deleted ones included; 0 for none. */
   newestPosition(collection: string, id: string): number
+  /** The position that a tag names, or `null`. */
+  tag(name: string): number | null
+  /** Positions of all payloads that versions of a record stand on, live or superseded. */
+  payloads(collection: string, id: string): number[]
   /** Ids of the live records that a filter selects, in insertion order. */
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[]
 }
@@ -95,6 +100,12 @@ export function decide(
         command.kind === 'delete' ? decideDelete(command, state) : decidePut(command, head, state)
       return { drafts, collection: head.id }
     }
+    case 'create-tag':
+    case 'delete-tag':
+    case 'set-retention':
+    case 'vacuum':
+    case 'erase':
+      return decideCare(command, state)
     default:
       return decideCatalog(command, state, newId, expectedPosition)
   }
@@ -201,7 +212,7 @@ function updateDraft(
   }
 }
 
-function decideDelete(command: DeleteCommand, state: DecisionState): Draft[] {
+export function decideDelete(command: Omit<DeleteCommand, 'kind'>, state: DecisionState): Draft[] {
   const { collection, ids, filter, limit } = command
   const selected = filter === null ? (ids ?? []) : state.select(collection, ids, filter, limit)
   const drafts: Draft[] = []
@@ -344,7 +355,7 @@ function stateOf({ name, tenant, database, metadata, configuration }: Collection
   return { name, tenant, database, metadata, configuration }
 }
 
-function existing(state: DecisionState, collection: string): CollectionHead {
+export function existing(state: DecisionState, collection: string): CollectionHead {
   const head = state.collection(collection)
   if (head === null) throw missingCollection(collection)
   return head

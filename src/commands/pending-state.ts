@@ -71,6 +71,14 @@ export class PendingState implements DecisionState {
     return pending?.newest ?? this.#records.newestPosition(this.#key(collection), id)
   }
 
+  tag(name: string): number | null {
+    return this.#catalog.tag(name)?.position ?? null
+  }
+
+  payloads(collection: string, id: string): number[] {
+    return this.#records.payloads(this.#key(collection), id)
+  }
+
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[] {
     const selection = { collection: this.#key(collection), ids, filter }
     return this.#records.select(selection, false, limit ?? -1).map(({ id }) => id)

@@ -31,6 +31,13 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
+/** Work on the log that no write may run beside. */
+interface Job {
+  job: () => Promise<void>
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
 interface Decided {
   waiting: Waiting
   records: OperationRecord[]
@@ -48,7 +55,7 @@ interface Decided {
  */
 export class Writer {
   readonly #parts: WriterParts
-  #queue: Waiting[] = []
+  #queue: (Waiting | Job)[] = []
   #queuedBytes = 0
   #running: Promise<void> | null = null
   #closed = false
@@ -65,10 +72,15 @@ export class Writer {
     if (this.#queuedBytes + bytes > limits.queuedBytesMax)
       return Promise.reject(tooManyWaiting(this.#queuedBytes))
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, bytes, resolve, reject })
       this.#queuedBytes += bytes
-      this.#running ??= this.#run()
+      this.#enqueue({ request, bytes, resolve, reject })
     })
+  }
+
+  /** Runs `job` in the queue, between two groups of writes. */
+  async exclusive(job: () => Promise<void>): Promise<void> {
+    if (this.#closed) throw new AnnalsError('store_closed', 'The store is closed.')
+    await new Promise<void>((resolve, reject) => this.#enqueue({ job, resolve, reject }))
   }
 
   /** Settles once nothing waits any more. */
@@ -82,16 +94,20 @@ export class Writer {
     await this.drained()
   }
 
+  #enqueue(entry: Waiting | Job): void {
+    this.#queue.push(entry)
+    this.#running ??= this.#run()
+  }
+
   async #run(): Promise<void> {
     // Whatever is submitted in the same turn of the event loop belongs to the first group.
     await null
     while (this.#queue.length > 0) {
-      const group = this.#takeGroup()
-      try {
-        await this.#commit(group)
-      } catch (error) {
-        for (const waiting of group) waiting.reject(error)
-      }
+      const [next] = this.#queue
+      if (next !== undefined && 'job' in next) {
+        this.#queue.shift()
+        await next.job().then(next.resolve, next.reject)
+      } else await this.#commitGroup(this.#takeGroup())
     }
     this.#running = null
   }
@@ -101,18 +117,27 @@ export class Writer {
     let records = 0
     let bytes = 0
     let size = 0
-    for (const { request, bytes: more } of this.#queue) {
-      const { command } = request
+    for (const entry of this.#queue) {
+      if ('job' in entry) break
+      const { command } = entry.request
       records += countOf(command)
-      bytes += more
+      bytes += entry.bytes
       const full = records > limits.groupRecordsMax || bytes > limits.groupBytesMax
       if (size > 0 && (full || readsTables(command))) break
       size += 1
       if (readsTables(command)) break
     }
-    const group = this.#queue.splice(0, size)
+    const group = this.#queue.splice(0, size) as Waiting[]
     for (const waiting of group) this.#queuedBytes -= waiting.bytes
     return group
+  }
+
+  async #commitGroup(group: Waiting[]): Promise<void> {
+    try {
+      await this.#commit(group)
+    } catch (error) {
+      for (const waiting of group) waiting.reject(error)
+    }
   }
 
   /** The way of a write: decide, append, apply, acknowledge. */

@@ -5,7 +5,7 @@ import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import { syncFolder } from '../files.ts'
 import { type BinaryLevel, binaryEncodings, LevelHandle } from './level-handle.ts'
-import type { Entry, EntryRange, Handle, Medium } from './medium.ts'
+import type { Entry, EntryRange, Handle, KeyRange, Medium } from './medium.ts'
 
 /** Time stamps of a folder are this coarse: within it, two changes may look like one. */
 const folderClockMs = 20
@@ -131,6 +131,11 @@ class DiskHandle implements Handle {
 
   async write(puts: readonly Entry[], removals?: readonly Buffer[]): Promise<void> {
     await this.#level.write(puts, removals)
+    this.#syncNewFiles()
+  }
+
+  async compact(range: KeyRange): Promise<void> {
+    await this.#level.compact(range)
     this.#syncNewFiles()
   }
 

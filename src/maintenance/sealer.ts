@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Subscription } from 'rxjs'
 import { messageOf } from '../errors.ts'
@@ -113,7 +113,9 @@ export class Sealer {
     for (const source of built) {
       const sealed = await SealedSegment.load(source)
       // From here to the end of the turn nothing can come in between.
-      if (this.#stopped || this.#parts.catalog.collectionById(row.id) === undefined) return sealed.release()
+      const current = this.#parts.vectors.peek(row.id) === index
+      if (this.#stopped || !current || this.#parts.catalog.collectionById(row.id) === undefined)
+        return discard(sealed, source.file)
       const { firstLabel, nextLabel, bytes } = source
       this.#parts.manifest.add({
         collection: row.key,
@@ -138,7 +140,7 @@ export class Sealer {
       const sealed = await SealedSegment.load(source)
       if (this.#stopped) return sealed.release()
       this.#parts.manifest.rebuilt(id, source.bytes, Buffer.from(source.digest))
-      index.replaceExact(sealed)
+      index.replaceSegment(sealed)
     }
     const before = this.#busy.get(collection.id) ?? Promise.resolve()
     void before.then(() => this.#stopped || this.#run(collection, work))
@@ -172,6 +174,12 @@ export class Sealer {
     this.#sealedUpTo.set(key, upTo)
     return upTo
   }
+}
+
+// A file that nothing names may hold what was erased meanwhile.
+function discard(sealed: SealedSegment, file: string): void {
+  sealed.release()
+  rmSync(file, { force: true })
 }
 
 function fileName(collection: string, first: number, next: number): string {

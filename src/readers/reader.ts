@@ -40,9 +40,10 @@ export class Reader {
     this.#versions = new VersionSelector(parts.log, parts.records)
   }
 
-  /** The collection as it stands at `at`. Throws `collection_not_found`. */
+  /** The collection as it stands at `at`. Throws `collection_not_found`, `history_truncated`. */
   collection(id: string, at: At): CollectionRow {
     const row = this.#parts.catalog.collectionById(id, at)
+    if (row !== undefined && at !== null && at < row.horizon) throw truncated(row, at)
     if (row !== undefined) return row
     const when = at === null ? '' : ` at position ${at}`
     throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist${when}.`)
@@ -140,6 +141,17 @@ export class Reader {
     if (superseded !== undefined) return superseded
     throw new AnnalsError('internal', `The label ${label} has no record at ${at ?? 'the head'}.`)
   }
+}
+
+function truncated({ name, horizon }: CollectionRow, at: number): AnnalsError {
+  return new AnnalsError(
+    'history_truncated',
+    `The collection ${show(name)} cannot be read as of position ${at}: its history begins at ${horizon}.`,
+    {
+      position: horizon,
+      hint: 'Its retention let older versions go. A tag keeps the history from its position on.',
+    },
+  )
 }
 
 function getRow(row: VersionRow, embedding: number[] | null): GetRow {

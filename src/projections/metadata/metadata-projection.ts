@@ -3,7 +3,17 @@ import { AnnalsError } from '../../errors.ts'
 import { digestBytes } from '../../format/sha256.ts'
 import { MerkleFrontier } from '../../log/merkle-tree.ts'
 import type { LogMark } from '../../log/operation-log.ts'
-import type { CollectionOperation, Metadata, OperationRecord, RecordOperation } from '../../types.ts'
+import type {
+  CollectionOperation,
+  EraseOperation,
+  Metadata,
+  OperationRecord,
+  RecordOperation,
+  RecordState,
+  RetentionOperation,
+  TagOperation,
+  VacuumOperation,
+} from '../../types.ts'
 import type { Batch, Projection } from '../projection.ts'
 import { metadataRows } from './metadata-rows.ts'
 import type { VersionRow } from './rows.ts'
@@ -16,6 +26,9 @@ interface CollectionDelta {
   liveRecords: number
   dimension: number | null
 }
+
+// An erased version keeps its place until the vacuum or erasure, further on in the log, takes it away.
+const erasedState: RecordState = { vector: null, document: null, uri: null, metadata: null }
 
 /**
  * Applies operation records to the tables of `metadata.sqlite3`.
@@ -96,7 +109,33 @@ export class MetadataProjection implements Projection {
       case 'update':
       case 'delete':
         this.#applyToRecord(record)
+        break
+      case 'lost':
+        break
+      default:
+        this.#applyCare(record)
     }
+  }
+
+  /** Tags, retention, vacuums and erasures. */
+  #applyCare(record: TagOperation | RetentionOperation | VacuumOperation | EraseOperation): void {
+    const { position } = record
+    if (record.type === 'create-tag') this.#statements.writeTag.run(record.name, record.at, position)
+    else if (record.type === 'delete-tag') this.#statements.removeTag.run(record.name)
+    else if (record.type === 'set-retention') {
+      const key = record.scope === null ? 0 : this.#keyOf(record.scope)
+      if (key !== undefined) this.#statements.writeRetention.run(key, JSON.stringify(record.retention))
+    } else if (record.type === 'vacuum' || record.type === 'erase') this.#forget(record)
+  }
+
+  #forget(record: VacuumOperation | EraseOperation): void {
+    const key = this.#keyOf(record.scope)
+    if (key === undefined) return
+    if (record.type === 'vacuum') {
+      this.#statements.dropVersions.run(key, JSON.stringify(record.versions))
+      this.#statements.raiseHorizon.run(record.horizon, key)
+    } else this.#statements.dropVersionsOf.run(key, JSON.stringify(record.ids))
+    this.#statements.rememberRedaction.run(record.position)
   }
 
   #applyToCollection({ type, collection, position, state }: CollectionOperation): void {
@@ -134,15 +173,14 @@ export class MetadataProjection implements Projection {
     if (record.type === 'add') this.#add(key, record, delta)
     else if (record.type === 'update') this.#update(key, record)
     else this.#delete(key, record, delta)
-    if (record.type === 'delete' || record.state?.vector == null) return
+    if (record.type === 'delete' || record.vectorAt !== record.position) return
     delta.nextLabel = record.label + 1
-    delta.dimension ??= record.state.vector.length
+    delta.dimension ??= record.state?.vector?.length ?? null
   }
 
   #add(collection: number, record: RecordOperation, delta: CollectionDelta): void {
-    const { position, recordId, label, vectorAt, documentAt, state } = record
-    if (state === null) return
-    const { document, uri, metadata } = state
+    const { position, recordId, label, vectorAt, documentAt } = record
+    const { document, uri, metadata } = record.state ?? erasedState
     const json = metadata === null ? null : JSON.stringify(metadata)
     this.#statements.insertRecord.run(
       position,
@@ -163,8 +201,9 @@ export class MetadataProjection implements Projection {
 
   #update(collection: number, record: RecordOperation): void {
     const old = this.#statements.liveRecord.get(collection, record.recordId)
-    if (old === undefined || record.state === null) return
-    const { position, label, vectorAt, documentAt, state } = record
+    if (old === undefined) return
+    const { position, label, vectorAt, documentAt } = record
+    const state = record.state ?? erasedState
     this.#keepVersion(collection, old, position)
     const newDocument = documentAt === position
     const document = newDocument ? state.document : (old.document ?? null)

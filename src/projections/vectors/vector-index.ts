@@ -112,8 +112,8 @@ export class VectorIndex {
     this.#growing?.dropBefore(sealed.nextLabel)
   }
 
-  /** The file of a segment that was served exactly meanwhile stands again. */
-  replaceExact(sealed: SealedSegment): void {
+  /** The same labels in a file that was built again. */
+  replaceSegment(sealed: SealedSegment): void {
     const at = this.#segments.findIndex(({ firstLabel }) => firstLabel === sealed.firstLabel)
     this.#buryDead(sealed)
     this.#segments = this.#segments.with(at, {

@@ -92,7 +92,9 @@ export class VectorStore {
     this.#entries.set(row.id, entry)
     entry.users += 1
     try {
-      return await use(await entry.loading)
+      const index = await entry.loading
+      // It may have been forgotten while it was loading.
+      return this.#entries.get(row.id) === entry ? await use(index) : await this.use(row, use)
     } finally {
       entry.users -= 1
       this.evict()
@@ -102,6 +104,8 @@ export class VectorStore {
   /** Follows what was applied to the metadata. Never throws: an index that cannot follow is loaded anew. */
   apply(records: readonly OperationRecord[]): void {
     for (const record of records) {
+      // Labels are gone: the index is loaded anew, without them.
+      if (record.type === 'vacuum' || record.type === 'erase') this.#entries.delete(record.scope)
       const entry = 'collection' in record ? this.#entries.get(record.collection) : undefined
       if (entry === undefined) continue
       if (entry.index === null) entry.pending.push(record)
