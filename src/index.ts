@@ -12,6 +12,7 @@ export type {
   CreateCollectionOptions,
   Database,
   DeleteOptions,
+  EraseOptions,
   GetCollectionOptions,
   GetOptions,
   HistoryOptions,
@@ -22,6 +23,7 @@ export type {
   ReadableClient,
   ReadableCollection,
   StoreStats,
+  Tag,
   Tenant,
 } from './client/api.ts'
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
@@ -32,6 +34,8 @@ export { FeatureHashingEmbeddingFunction, type FeatureHashingOptions } from './e
 export { TransformersEmbeddingFunction, type TransformersOptions } from './embedding/transformers.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
+export type { Erasure, VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
+export type { ReindexOptions, ReindexReport } from './maintenance/reindexer.ts'
 export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
 export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
 export type { StoreOptions } from './store.ts'
@@ -49,6 +53,7 @@ export type {
   OperationType,
   Point,
   RecordImage,
+  Retention,
   Space,
   Vector,
   Where,

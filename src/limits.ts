@@ -53,6 +53,8 @@ export const limits = {
   readAheadRecords: 256,
   /** Size of SQLite's write-ahead log at which it is folded into the database. */
   walBytesMax: 8_388_608,
+  /** Merging makes no segment larger: building one graph of a million vectors takes minutes. */
+  segmentVectorsMax: 500_000,
   /** A growing segment is sealed at the latest with this many vectors. */
   growingVectorsMax: 20_000,
 } as const

@@ -13,6 +13,7 @@ import type { OperationLog, Recovery, RecoveryReport } from './log/operation-log
 import { Pins } from './log/pins.ts'
 import { Caretaker } from './maintenance/caretaker.ts'
 import { Redactor } from './maintenance/redactor.ts'
+import { Reindexer } from './maintenance/reindexer.ts'
 import { Sealer } from './maintenance/sealer.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
@@ -82,6 +83,7 @@ export class Store {
   readonly reader: Reader
   readonly pins: Pins = new Pins()
   readonly caretaker: Caretaker
+  readonly reindexer: Reindexer
   readonly report: OpeningReport
   readonly #sealer: Sealer
   readonly #walFolder: WalFolder
@@ -123,6 +125,15 @@ export class Store {
       builders,
       exclusive: (job) => this.writer.exclusive(job),
       sealed: () => this.#sealer.idle(),
+    })
+    this.reindexer = new Reindexer({
+      catalog,
+      manifest,
+      vectors: this.vectors,
+      builders,
+      writer: this.writer,
+      sealer: this.#sealer,
+      transaction: (work) => metadata.db.transaction(work)(),
     })
     this.caretaker = new Caretaker({ log, catalog, records, pins: this.pins, env }, this.writer, redactor)
   }

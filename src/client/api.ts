@@ -6,6 +6,7 @@
 import type { RecordVersion } from '../audit/history.ts'
 import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
 import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import type { ChangeFeed, ChangeOptions } from '../readers/changes.ts'
 import type { GetResult, QueryResult } from '../readers/results.ts'
 import type {
@@ -125,6 +126,14 @@ export interface Collection extends ReadableCollection {
   /** Removes records; `count` of the receipt says how many. */
   delete(selection: DeleteOptions, options?: WriteOptions): Promise<WriteReceipt>
   modify(changes: ModifyOptions, options?: WriteOptions): Promise<WriteReceipt>
+  /**
+   * Builds the graphs again beside those that answer meanwhile, merged into as few as may be, with other HNSW
+   * options if given (all but `space`). Swaps them at once, unless they find less than `recallMin` of the truth.
+   */
+  reindex(
+    options?: ReindexOptions & { hnsw?: Record<string, unknown> },
+    write?: WriteOptions,
+  ): Promise<ReindexReport>
   /** The collection as it stood at a position or instant; reads only. */
   asOf(point: Point): ReadableCollection
   /** What happened in this collection; see `Client.changes`. */
@@ -291,6 +300,8 @@ export interface Client extends ReadableClient {
    * actors and reasons stay. Rewrites files: not for everyday deletes.
    */
   erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure>
+  /** Merges small graphs of every collection into fewer; queries go on meanwhile. */
+  compact(options?: ReindexOptions): Promise<Record<string, ReindexReport>>
   /** The whole store as it stood at a position or instant; collections deleted since included. */
   asOf(point: Point): ReadableClient
   /** What happened in this tenant and database, each change with the record before and after. */

@@ -5,6 +5,7 @@ import type { Outcome } from '../commands/writer.ts'
 import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { ChangeFeed, type ChangeOptions } from '../readers/changes.ts'
@@ -32,6 +33,7 @@ import { validateChangeOptions } from './change-options.ts'
 import { ClientView, checkPage, collectionNamed } from './client-view.ts'
 import { choose, chooseFor, type GivenFunction } from './embedding-choice.ts'
 import { LocalCollection } from './local-collection.ts'
+import { checkReindexOptions } from './reindex-options.ts'
 import { positionOf, ReadPoint, type Session } from './session.ts'
 import { storeStats } from './stats.ts'
 
@@ -237,6 +239,14 @@ export class LocalClient implements Client, Session {
       checkText(given.collection, 'collection', limits.nameLengthMax),
     )
     return store.caretaker.erase(collection, ids, validateWriteOptions(write))
+  }
+
+  async compact(options: ReindexOptions = {}): Promise<Record<string, ReindexReport>> {
+    const checked = checkReindexOptions(options, [])
+    const { catalog, reindexer } = await this.store()
+    const reports: Record<string, ReindexReport> = {}
+    for (const { id } of catalog.liveCollections()) reports[id] = await reindexer.compact(id, checked)
+    return reports
   }
 
   asOf(point: Point): ReadableClient {

@@ -66,6 +66,21 @@ export class Sealer {
     release()
   }
 
+  /** Runs `work` on a collection's index while nothing of it is being sealed or rebuilt. */
+  async alone<T>(row: CollectionRow, work: (index: VectorIndex) => Promise<T>): Promise<T> {
+    while (this.#busy.has(row.id)) await this.#busy.get(row.id)
+    const result = this.#parts.vectors.use(row, work)
+    const running = result.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#busy.set(
+      row.id,
+      running.finally(() => this.#finished(row)),
+    )
+    return result
+  }
+
   /** Starts nothing new, and drops what runs: it can be built again from the log. */
   async stop(): Promise<void> {
     this.#stopped = true
@@ -99,12 +114,15 @@ export class Sealer {
         this.#retryAt.set(row.id, row.next_label + 1000)
         this.#parts.warn(`Sealing the collection ${row.name} failed: ${messageOf(error)}`)
       })
-      .finally(() => {
-        this.#busy.delete(row.id)
-        const now = this.#parts.catalog.collectionById(row.id)
-        if (now !== undefined) this.#consider(now)
-      })
+      .finally(() => this.#finished(row))
     this.#busy.set(row.id, running)
+  }
+
+  #finished({ id }: CollectionRow): void {
+    this.#busy.delete(id)
+    if (this.#stopped) return
+    const now = this.#parts.catalog.collectionById(id)
+    if (now !== undefined) this.#consider(now)
   }
 
   async #seal(row: CollectionRow, index: VectorIndex): Promise<void> {

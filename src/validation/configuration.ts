@@ -68,22 +68,38 @@ export function checkConfiguration(
   }
 }
 
+/** The configuration after a reindexing: graphs are built anew, so all but the space may change. */
+export function checkReindexConfiguration(
+  old: CollectionConfiguration,
+  value: unknown,
+): CollectionConfiguration {
+  return changed(old, value, [...updatable, 'ef_construction', 'max_neighbors'])
+}
+
 /** The configuration after `modify`: only what may change can be given. */
 export function checkConfigurationUpdate(
   old: CollectionConfiguration,
   value: unknown,
 ): CollectionConfiguration {
+  return changed(old, value, updatable)
+}
+
+function changed(
+  old: CollectionConfiguration,
+  value: unknown,
+  changeable: readonly (keyof HnswConfiguration)[],
+): CollectionConfiguration {
   const given = snakeCase(checkObject(value, 'configuration'))
   checkTopKeys(given)
   const hnsw = checkHnsw(given.hnsw ?? {}, 'configuration.hnsw')
   for (const [key, next] of Object.entries(hnsw) as [keyof HnswConfiguration, unknown][]) {
-    if (updatable.includes(key) || next === old.hnsw[key]) continue
+    if (changeable.includes(key) || next === old.hnsw[key]) continue
     throw new AnnalsError(
       'unsupported_option',
       `configuration.hnsw.${key}: is fixed at ${show(old.hnsw[key])} since the collection was created, got ${show(next)}.`,
       {
         fate: 'not_written',
-        hint: `What can change: ${updatable.join(', ')}. Copy the records into a new collection for the rest.`,
+        hint: `What can change: ${changeable.join(', ')}. Other graphs take a reindex(); another space takes a new collection.`,
       },
     )
   }

@@ -124,6 +124,19 @@ export class VectorIndex {
     })
   }
 
+  /** Segments that were built again, in other sizes maybe, take the place of those that they cover. */
+  replaceSegments(sealed: readonly SealedSegment[]): void {
+    for (const one of sealed) {
+      this.#buryDead(one)
+      const { firstLabel, nextLabel } = one
+      const covered = (other: Segment) => other.firstLabel >= firstLabel && other.nextLabel <= nextLabel
+      for (const old of this.#segments) if (covered(old) && old.kind === 'sealed') old.sealed.release()
+      this.#segments = this.#segments.filter((other) => !covered(other))
+      this.#segments.push({ kind: 'sealed', firstLabel, nextLabel, sealed: one })
+    }
+    this.#segments.sort((a, b) => a.firstLabel - b.firstLabel)
+  }
+
   /** Gives native memory back at once. Nothing may be asked afterwards. */
   release(): void {
     for (const segment of this.#segments) if (segment.kind === 'sealed') segment.sealed.release()

@@ -80,6 +80,11 @@ export class VectorStore {
     return join(this.#parts.folder, file)
   }
 
+  /** The name by which the manifest knows the file at a path. */
+  nameOf(path: string): string {
+    return relative(this.#parts.folder, path).split(sep).join('/')
+  }
+
   /** The index of a collection if it is in memory. */
   peek(collection: string): VectorIndex | null {
     return this.#entries.get(collection)?.index ?? null
@@ -132,8 +137,7 @@ export class VectorStore {
     for (const entry of readdirSync(this.#parts.folder, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
-      const name = relative(this.#parts.folder, path).split(sep).join('/')
-      if (!named.has(name)) rmSync(path, { force: true })
+      if (!named.has(this.nameOf(path))) rmSync(path, { force: true })
     }
   }
 
