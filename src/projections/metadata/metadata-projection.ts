@@ -132,9 +132,15 @@ export class MetadataProjection implements Projection {
     const key = this.#keyOf(record.scope)
     if (key === undefined) return
     if (record.type === 'vacuum') {
-      this.#statements.dropVersions.run(key, JSON.stringify(record.versions))
+      const versions = JSON.stringify(record.versions)
+      this.#statements.keepEnds.run(key, versions)
+      this.#statements.dropVersions.run(key, versions)
       this.#statements.raiseHorizon.run(record.horizon, key)
-    } else this.#statements.dropVersionsOf.run(key, JSON.stringify(record.ids))
+    } else {
+      const ids = JSON.stringify(record.ids)
+      this.#statements.keepEndsOf.run(key, ids)
+      this.#statements.dropVersionsOf.run(key, ids)
+    }
     this.#statements.rememberRedaction.run(record.position)
   }
 

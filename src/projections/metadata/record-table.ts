@@ -100,9 +100,12 @@ export class RecordTable {
   newestPosition(collection: number, id: string): number {
     const live = this.live(collection, id)
     if (live !== undefined) return live.position
-    const sql = 'SELECT max(died) AS died FROM record_versions WHERE collection = ? AND id = ?'
-    const row = this.#prepared(sql).get(collection, id) as { died: number | null }
-    return row.died ?? 0
+    const sql = `
+      SELECT max(position) AS position FROM (
+        SELECT max(died) AS position FROM record_versions WHERE collection = ? AND id = ?
+        UNION ALL SELECT position FROM record_ends WHERE collection = ? AND id = ?)`
+    const row = this.#prepared(sql).get(collection, id, collection, id) as { position: number | null }
+    return row.position ?? 0
   }
 
   /** Positions of the payloads that a record's versions stand on, live and superseded, ascending. */

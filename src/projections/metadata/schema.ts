@@ -157,6 +157,14 @@ CREATE TABLE tags (
   born      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Where the history of a record ends whose superseded versions were let go.
+CREATE TABLE record_ends (
+  collection  INTEGER NOT NULL,
+  id          TEXT NOT NULL,
+  position    INTEGER NOT NULL,
+  PRIMARY KEY (collection, id)
+) STRICT, WITHOUT ROWID;
+
 -- How long history is kept; collection 0 stands for the whole store.
 CREATE TABLE retentions (
   collection  INTEGER PRIMARY KEY,

@@ -39,6 +39,8 @@ export interface Statements {
   removeTag: Run
   writeRetention: Run
   raiseHorizon: Run
+  keepEnds: Run
+  keepEndsOf: Run
   dropVersions: Run
   dropVersionsOf: Run
   rememberRedaction: Run
@@ -84,6 +86,12 @@ const sql: Record<keyof Statements, string> = {
   removeTag: 'DELETE FROM tags WHERE name = ?',
   writeRetention: 'INSERT OR REPLACE INTO retentions (collection, retention) VALUES (?, ?)',
   raiseHorizon: 'UPDATE collections SET horizon = max(horizon, ?) WHERE key = ?',
+  keepEnds: `INSERT OR REPLACE INTO record_ends (collection, id, position)
+             SELECT collection, id, max(died) FROM record_versions
+              WHERE collection = ? AND died IN (SELECT value FROM json_each(?)) GROUP BY id`,
+  keepEndsOf: `INSERT OR REPLACE INTO record_ends (collection, id, position)
+               SELECT collection, id, max(died) FROM record_versions
+                WHERE collection = ? AND id IN (SELECT value FROM json_each(?)) GROUP BY id`,
   dropVersions:
     'DELETE FROM record_versions WHERE collection = ? AND died IN (SELECT value FROM json_each(?))',
   dropVersionsOf:
