@@ -44,7 +44,9 @@ export function decideCare(command: CareCommand, state: DecisionState): Decision
 /** What is live is deleted first, as a fact of its own; then everything that the ids ever held is let go. */
 function decideErase({ collection, ids }: EraseCommand, state: DecisionState): Decision {
   existing(state, collection)
-  const known = ids.filter((id) => state.newestPosition(collection, id) > 0)
+  const known = ids.filter(
+    (id) => state.record(collection, id) !== null || state.lastDeath(collection, id) > 0,
+  )
   const payloads = known.flatMap((id) => state.payloads(collection, id)).sort((a, b) => a - b)
   if (known.length === 0) return { drafts: [], collection }
   const deletes = decideDelete({ collection, ids: known, filter: null, limit: null }, state)
