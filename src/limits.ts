@@ -14,7 +14,7 @@ export const limits = {
   uriLengthMax: 8_192,
   metadataKeyLengthMax: 512,
   metadataKeysMax: 1_024,
-  /** Characters of one record's metadata as JSON. */
+  /** Characters of one string in metadata. */
   metadataLengthMax: 1_048_576,
   actorLengthMax: 256,
   reasonLengthMax: 1_024,
@@ -57,6 +57,6 @@ export const limits = {
   walBytesMax: 8_388_608,
   /** Merging makes no segment larger: building one graph of a million vectors takes minutes. */
   segmentVectorsMax: 500_000,
-  /** A growing segment is sealed at the latest with this many vectors. */
+  /** However much is sealed already, so many growing vectors are enough to seal; unless `sync_threshold` is higher. */
   growingVectorsMax: 20_000,
 } as const

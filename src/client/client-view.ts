@@ -1,4 +1,5 @@
 import { AnnalsError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import type { Store } from '../store.ts'
 import { checkInteger, checkKeys, checkObject, checkText, checkUuid } from '../validation/values.ts'
@@ -37,7 +38,9 @@ export class ClientView implements ReadableClient {
     id: string
     embeddingFunction?: GivenFunction
   }): Promise<ReadableCollection> {
-    const id = checkUuid(checkObject(options, 'getCollectionById').id, 'id')
+    const given = checkObject(options, 'getCollectionById')
+    checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
+    const id = checkUuid(given.id, 'id')
     const { store, at } = await this.#open()
     return this.#view(store.reader.collection(id, at), options.embeddingFunction)
   }
@@ -76,7 +79,7 @@ export function collectionNamed(
 ): CollectionRow {
   const given = checkObject(options, 'getCollection')
   checkKeys(given, ['name', 'embeddingFunction'], 'getCollection')
-  const name = checkText(given.name, 'name', 512)
+  const name = checkText(given.name, 'name', limits.nameLengthMax)
   const row = store.catalog.collection(tenant, database, name, at)
   if (row !== undefined) return row
   const when = at === null ? '' : ` at position ${at}`

@@ -1,6 +1,7 @@
 import { AnnalsError, show } from '../errors.ts'
 import type { CareCommand, EraseCommand } from './command.ts'
-import { type Decision, type DecisionState, type Draft, decideDelete, existing } from './decide.ts'
+import { decideDelete } from './decide-records.ts'
+import { type Decision, type DecisionState, type Draft, existing } from './decision.ts'
 
 /** Decisions about history itself: tags, retention, vacuums, erasures. Pure, like `decide`. */
 export function decideCare(command: CareCommand, state: DecisionState): Decision {

@@ -3,7 +3,7 @@ import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import { type CollectionRow, collectionInfo, parseMetadata } from '../projections/metadata/rows.ts'
 import type { OperationRecord, RecordOperation } from '../types.ts'
-import type { CollectionHead, DecisionState, LiveRecord } from './decide.ts'
+import type { CollectionHead, DecisionState, LiveRecord } from './decision.ts'
 
 /**
  * What the tables say, plus what the same group of writes has already decided and not yet appended.

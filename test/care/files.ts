@@ -10,8 +10,9 @@ export function filesBelow(folder: string): string[] {
 
 /** The files that hold these bytes anywhere, by their path below the folder. */
 export function filesHolding(folder: string, needle: Uint8Array | string): string[] {
+  const sought = typeof needle === 'string' ? needle : Buffer.from(needle)
   return filesBelow(folder)
-    .filter((file) => readFileSync(file).includes(needle))
+    .filter((file) => readFileSync(file).includes(sought))
     .map((file) => file.slice(folder.length + 1))
 }
 

@@ -4,14 +4,8 @@
  */
 import { expect } from 'vitest'
 import type { Command } from '../../src/commands/command.ts'
-import {
-  type CollectionHead,
-  type Decision,
-  type DecisionState,
-  decide,
-  type LiveRecord,
-  place,
-} from '../../src/commands/decide.ts'
+import { decide, place } from '../../src/commands/decide.ts'
+import type { CollectionHead, Decision, DecisionState, LiveRecord } from '../../src/commands/decision.ts'
 import { AnnalsError, type ErrorCode } from '../../src/errors.ts'
 import type { Filter } from '../../src/filter/filter.ts'
 import { matchesFilter } from '../../src/filter/match-filter.ts'
