@@ -40,7 +40,6 @@ export type ErrorCode =
   | 'history_truncated'
   | 'tag_not_found'
   | 'tag_exists'
-  | 'read_only'
   | 'store_locked'
   | 'store_closed'
   | 'busy'
@@ -76,7 +75,6 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   history_truncated: { status: 410, chroma: 'ChromaError' },
   tag_not_found: notFound,
   tag_exists: exists,
-  read_only: { status: 403, chroma: 'ChromaError' },
   store_locked: unavailable,
   store_closed: unavailable,
   busy: { status: 429, chroma: 'Backoff' },

@@ -101,7 +101,7 @@ export class Store {
     this.records = new RecordTable(metadata.db)
     this.manifest = new Manifest(metadata.db)
     const { catalog, records, manifest } = this
-    const memoryBudgetBytes = options.memoryBudgetBytes ?? totalmem() / 2
+    const memoryBudgetBytes = options.memoryBudgetBytes ?? availableMemory() / 2
     this.vectors = new VectorStore({ log, records, manifest, folder: site.segments, memoryBudgetBytes })
     this.projector = new Projector(log, projection, this.vectors)
     this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
@@ -227,6 +227,7 @@ export class Store {
 
   async #close(): Promise<void> {
     await this.writer.close()
+    await this.reader.idle()
     this.projector.close()
     this.#walFolder.stop()
     await this.#sealer.stop()
@@ -287,6 +288,12 @@ async function openParts(site: Site, options: StoreOptions): Promise<OpenedParts
 function wasReplaced(report: RecoveryReport, log: OperationLog, { mark }: MetadataProjection): boolean {
   const recovered = report.lost.length > 0 || report.truncatedTo !== null
   return recovered || (mark !== null && mark.storeId !== log.storeId)
+}
+
+/** The machine's memory, or the part of it that this process may use. */
+function availableMemory(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
 function warn(message: string): void {

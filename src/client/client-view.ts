@@ -40,9 +40,8 @@ export class ClientView implements ReadableClient {
   }): Promise<ReadableCollection> {
     const given = checkObject(options, 'getCollectionById')
     checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
-    const id = checkUuid(given.id, 'id')
     const { store, at } = await this.#open()
-    return this.#view(store.reader.collection(id, at), options.embeddingFunction)
+    return this.#view(collectionWithId(store, this.#session, given.id, at), options.embeddingFunction)
   }
 
   async listCollections(options?: ListOptions): Promise<ReadableCollection[]> {
@@ -84,6 +83,20 @@ export function collectionNamed(
   if (row !== undefined) return row
   const when = at === null ? '' : ` at position ${at}`
   throw new AnnalsError('collection_not_found', `Collection [${name}] does not exist${when}.`)
+}
+
+/** The collection with that UUID in the session's tenant and database, or `collection_not_found`. */
+export function collectionWithId(
+  store: Store,
+  { tenant, database }: Session,
+  value: unknown,
+  at: number | null,
+): CollectionRow {
+  const id = checkUuid(value, 'id')
+  const row = store.catalog.collectionById(id, at)
+  if (row !== undefined && row.tenant === tenant && row.database === database)
+    return store.reader.collection(id, at)
+  throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
 }
 
 /** `limit` and `offset` of a list. */

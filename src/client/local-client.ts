@@ -14,7 +14,7 @@ import type { Store } from '../store.ts'
 import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
 import { checkConfiguration } from '../validation/configuration.ts'
 import { checkRetention } from '../validation/retention.ts'
-import { checkIds, checkKeys, checkName, checkObject, checkText, checkUuid } from '../validation/values.ts'
+import { checkIds, checkKeys, checkName, checkObject, checkText } from '../validation/values.ts'
 import type {
   Client,
   Collection,
@@ -30,7 +30,7 @@ import type {
 } from './api.ts'
 import { CallOrder } from './call-order.ts'
 import { validateChangeOptions } from './change-options.ts'
-import { ClientView, checkPage, collectionNamed } from './client-view.ts'
+import { ClientView, checkPage, collectionNamed, collectionWithId } from './client-view.ts'
 import { choose, chooseFor, type GivenFunction } from './embedding-choice.ts'
 import { LocalCollection } from './local-collection.ts'
 import { checkReindexOptions } from './reindex-options.ts'
@@ -133,10 +133,7 @@ export class LocalClient implements Client, Session {
     const given = checkObject(options, 'getCollectionById')
     checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
     const store = await this.store()
-    return this.#collection(
-      store.reader.collection(checkUuid(given.id, 'id'), null),
-      options.embeddingFunction,
-    )
+    return this.#collection(collectionWithId(store, this, given.id, null), options.embeddingFunction)
   }
 
   async listCollections(options?: ListOptions): Promise<Collection[]> {
@@ -329,9 +326,9 @@ export class LocalClient implements Client, Session {
   }
 
   /** UUID of a live collection that is given by name or UUID. */
-  #collectionId({ catalog, reader }: Store, collection: string): string {
-    const named = catalog.collection(this.tenant, this.database, collection)
-    return named?.id ?? reader.collection(checkUuid(collection, 'collection'), null).id
+  #collectionId(store: Store, collection: string): string {
+    const named = store.catalog.collection(this.tenant, this.database, collection)
+    return named?.id ?? collectionWithId(store, this, collection, null).id
   }
 
   /** Operations of this tenant and database, or of one of its collections, given by name or UUID. */

@@ -7,6 +7,7 @@ import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import type { Projector } from '../projections/projector.ts'
 import type { Commit, OperationRecord, WriteReceipt } from '../types.ts'
+import { metadataSize } from '../validation/metadata.ts'
 import type { Command, Request } from './command.ts'
 import { decide, place } from './decide.ts'
 import { PendingState } from './pending-state.ts'
@@ -253,8 +254,10 @@ function countOf(command: Command): number {
 function sizeOf(command: Command): number {
   if (!('records' in command)) return 256
   let bytes = 0
-  for (const { id, vector, document, uri } of command.records)
-    bytes += 128 + id.length + (vector?.byteLength ?? 0) + 2 * (document?.length ?? 0) + (uri?.length ?? 0)
+  for (const { id, vector, document, uri, metadata } of command.records) {
+    bytes += 128 + id.length + (vector?.byteLength ?? 0) + (uri?.length ?? 0)
+    bytes += 2 * ((document?.length ?? 0) + metadataSize(metadata))
+  }
   return bytes
 }
 

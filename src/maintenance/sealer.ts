@@ -43,8 +43,8 @@ export class Sealer {
   constructor(parts: SealerParts) {
     this.#parts = parts
     this.#subscriptions = [
-      parts.projector.commits.subscribe((records) => this.#look(records)),
-      parts.vectors.damaged.subscribe((damaged) => this.#rebuild(damaged)),
+      parts.projector.commits.subscribe((records) => this.#guard(() => this.#look(records))),
+      parts.vectors.damaged.subscribe((damaged) => this.#guard(() => this.#rebuild(damaged))),
     ]
   }
 
@@ -55,8 +55,9 @@ export class Sealer {
 
   /** Looks at every collection: for what was left unsealed when the store was closed. */
   lookAtAll(): void {
-    if (this.#stopped) return
-    for (const row of this.#parts.catalog.liveCollections()) this.#consider(row)
+    this.#guard(() => {
+      for (const row of this.#parts.catalog.liveCollections()) this.#consider(row)
+    })
   }
 
   /** Settles once nothing is being sealed any more. */
@@ -87,6 +88,16 @@ export class Sealer {
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
     await this.#parts.builders.close()
     await this.idle()
+  }
+
+  // Nobody waits for what is looked at in the background: what it throws would end the process.
+  #guard(work: () => void): void {
+    if (this.#stopped) return
+    try {
+      work()
+    } catch (error) {
+      this.#parts.warn(`Sealing was put off: ${messageOf(error)}`)
+    }
   }
 
   #look(records: readonly OperationRecord[]): void {
@@ -120,9 +131,10 @@ export class Sealer {
 
   #finished({ id }: CollectionRow): void {
     this.#busy.delete(id)
-    if (this.#stopped) return
-    const now = this.#parts.catalog.collectionById(id)
-    if (now !== undefined) this.#consider(now)
+    this.#guard(() => {
+      const now = this.#parts.catalog.collectionById(id)
+      if (now !== undefined) this.#consider(now)
+    })
   }
 
   async #seal(row: CollectionRow, index: VectorIndex): Promise<void> {

@@ -15,6 +15,9 @@ export interface Change {
   reason: string | null
   /** The whole commit; `commit.first + commit.count - 1` is its last position. */
   commit: Commit
+  /** For operations on tenants and databases, and on collections: whose it is. */
+  tenant: string | null
+  database: string | null
   /** UUID of the collection; `null` for tenants and databases. */
   collection: string | null
   /** The record's id; `null` for everything else. */
@@ -123,13 +126,26 @@ async function toChange(log: OperationLog, record: OperationRecord): Promise<Cha
   const { position, type, commit } = record
   const { actor, reason } = commit
   const common = { position, type, committedAt: new Date(commit.committedAt), actor, reason, commit }
-  const none = { collection: null, id: null, before: null, after: null, state: null }
+  const none = {
+    tenant: null,
+    database: null,
+    collection: null,
+    id: null,
+    before: null,
+    after: null,
+    state: null,
+  }
   if ('vectorAt' in record) {
     const before = await imageBefore(log, record)
     const after = await imageAfter(log, record)
     return { ...common, ...none, collection: record.collection, id: record.recordId, before, after }
   }
-  if ('collection' in record)
-    return { ...common, ...none, collection: record.collection, state: record.state }
+  if ('collection' in record) {
+    const { collection, state } = record
+    const { tenant, database } = state
+    return { ...common, ...none, tenant, database, collection, state }
+  }
+  if ('databaseId' in record) return { ...common, ...none, tenant: record.tenant, database: record.database }
+  if ('tenant' in record) return { ...common, ...none, tenant: record.tenant }
   return { ...common, ...none }
 }

@@ -10,6 +10,7 @@ import type { VectorStore } from '../projections/vectors/vector-store.ts'
 import type { GetRequest, QueryRequest } from './read-request.ts'
 import { RecentSelections } from './recent-selections.ts'
 import { GetResult, type GetRow, QueryResult, type QueryRow } from './results.ts'
+import { Running } from './running.ts'
 import { searchIndex } from './search.ts'
 import { VersionSelector } from './selection.ts'
 
@@ -35,6 +36,7 @@ interface Hit {
 export class Reader {
   readonly #parts: ReaderParts
   readonly #versions: VersionSelector
+  readonly #running = new Running()
   readonly #recent = new RecentSelections()
 
   constructor(parts: ReaderParts) {
@@ -51,12 +53,30 @@ export class Reader {
     throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist${when}.`)
   }
 
-  async count(id: string, at: At): Promise<number> {
+  /** Settles once no read is under way. */
+  idle(): Promise<void> {
+    return this.#running.idle()
+  }
+
+  count(id: string, at: At): Promise<number> {
+    return this.#running.track(this.#count(id, at))
+  }
+
+  get(id: string, request: GetRequest, at: At): Promise<GetResult> {
+    return this.#running.track(this.#get(id, request, at))
+  }
+
+  /** Vectors of `queries` are as given, not prepared. */
+  query(id: string, queries: readonly Float32Array[], request: QueryRequest, at: At): Promise<QueryResult> {
+    return this.#running.track(this.#query(id, queries, request, at))
+  }
+
+  async #count(id: string, at: At): Promise<number> {
     const { key, live_records } = this.collection(id, at)
     return at === null ? live_records : this.#versions.count(key, at)
   }
 
-  async get(id: string, request: GetRequest, at: At): Promise<GetResult> {
+  async #get(id: string, request: GetRequest, at: At): Promise<GetResult> {
     const { key } = this.collection(id, at)
     const { limit, offset, include } = request
     const withDocument = include.includes('documents')
@@ -68,8 +88,7 @@ export class Reader {
     )
   }
 
-  /** Vectors of `queries` are as given, not prepared. */
-  async query(
+  async #query(
     id: string,
     queries: readonly Float32Array[],
     request: QueryRequest,

@@ -30,7 +30,21 @@ export function checkMetadata(
       else if (allowNull) checked.push([key, null])
     } else checked.push([key, checkScalar(entry, at)])
   }
-  return Object.fromEntries(checked)
+  const metadata = Object.fromEntries(checked)
+  const size = metadataSize(metadata)
+  if (size > limits.metadataLengthMax) throw tooLarge(place, `${size} characters`, limits.metadataLengthMax)
+  return metadata
+}
+
+/** About as many characters as the metadata has as JSON. */
+export function metadataSize(metadata: MetadataUpdate | null): number {
+  let size = 2
+  for (const [key, value] of Object.entries(metadata ?? {})) {
+    size += key.length + 4
+    for (const scalar of Array.isArray(value) ? value : [value])
+      size += typeof scalar === 'string' ? scalar.length + 3 : 8
+  }
+  return size
 }
 
 /** Merges an update into metadata: `null` removes a key, all else replaces it; `null` when no key is left. */

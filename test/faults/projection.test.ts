@@ -156,7 +156,11 @@ describe('a projection that fails', () => {
     expect(await store.reader.count(collection!, null)).toBe(3)
     await store.close()
     const { collections } = await answersOf(path)
-    expect(collections.notes.all.ids).toEqual(['before', 'during', 'after'])
+    expect((collections as { notes: { all: { ids: string[] } } }).notes.all.ids).toEqual([
+      'before',
+      'during',
+      'after',
+    ])
   })
 })
 
