@@ -107,7 +107,9 @@ export class Reader {
     const restricted = request.filter !== null || request.ids !== null
     // The past stands still, so its labels may be found before the index is there; those of the present may not.
     const past = restricted && at !== null ? await this.#versions.labels(row.key, request, at) : null
-    return this.#parts.vectors.use(row, (index) => {
+    // What is loaded serves the present too, so it follows the configuration of now, not of `at`.
+    const loaded = this.#parts.catalog.newestById(row.id) ?? row
+    return this.#parts.vectors.use(loaded, (index) => {
       this.collection(row.id, at)
       const allowed = this.#allowed(index, row, request, at, past)
       return queries.map((query) => {

@@ -3,7 +3,12 @@ import { join } from 'node:path'
 import { Subject } from 'rxjs'
 import { limits } from '../../limits.ts'
 import type { OperationLog } from '../../log/operation-log.ts'
-import type { CollectionConfiguration, OperationRecord, RecordOperation } from '../../types.ts'
+import type {
+  CollectionConfiguration,
+  HnswConfiguration,
+  OperationRecord,
+  RecordOperation,
+} from '../../types.ts'
 import type { Manifest, SegmentRow } from '../metadata/manifest.ts'
 import type { LabelRow, RecordTable } from '../metadata/record-table.ts'
 import type { CollectionRow } from '../metadata/rows.ts'
@@ -34,6 +39,8 @@ interface Entry {
   loading: Promise<VectorIndex>
   /** Operations that came in while it was loading. */
   pending: RecordOperation[]
+  /** What was configured while it was loading. */
+  modified: HnswConfiguration | null
   /** Readers and builders at work; an entry in use is not evicted. */
   users: number
 }
@@ -103,8 +110,10 @@ export class VectorStore {
   apply(records: readonly OperationRecord[]): void {
     for (const record of records) {
       if (record.type === 'modify-collection') {
-        const index = this.peek(record.collection)
-        if (index !== null) index.hnsw = record.state.configuration.hnsw
+        const { hnsw } = record.state.configuration
+        const entry = this.#entries.get(record.collection)
+        if (entry?.index != null) entry.index.hnsw = hnsw
+        else if (entry !== undefined) entry.modified = hnsw
       } else if (record.type === 'add' || record.type === 'update' || record.type === 'delete') {
         const entry = this.#entries.get(record.collection)
         if (entry?.index != null) entry.index.apply(record)
@@ -143,7 +152,7 @@ export class VectorStore {
   }
 
   #begin(row: CollectionRow): Entry {
-    const fresh: Omit<Entry, 'loading'> = { index: null, pending: [], users: 0 }
+    const fresh: Omit<Entry, 'loading'> = { index: null, pending: [], modified: null, users: 0 }
     const entry: Entry = Object.assign(fresh, { loading: this.#load(row, fresh) })
     this.#entries.set(row.id, entry)
     entry.loading.catch(() => this.#entries.delete(row.id))
@@ -151,7 +160,7 @@ export class VectorStore {
   }
 
   // What is read from the tables is read before the first wait; what is written after that is in `pending`.
-  async #load(row: CollectionRow, entry: Pick<Entry, 'index' | 'pending'>): Promise<VectorIndex> {
+  async #load(row: CollectionRow, entry: Omit<Entry, 'loading'>): Promise<VectorIndex> {
     const { records, manifest } = this.#parts
     const { hnsw } = JSON.parse(row.configuration) as CollectionConfiguration
     const index = new VectorIndex(hnsw, row.dimension, (position) => records.labelSupersededAt(position))
@@ -166,6 +175,7 @@ export class VectorStore {
     await this.#readVectors(unsealed, (label, vector) => index.load(label, vector))
     for (const record of entry.pending) index.apply(record)
     entry.pending = []
+    if (entry.modified !== null) index.hnsw = entry.modified
     entry.index = index
     return index
   }
