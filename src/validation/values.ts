@@ -16,9 +16,16 @@ export function invalid(place: string, rule: string, value: unknown, hint?: stri
 
 /** A plain object; anything else, arrays and class instances included, is refused. */
 export function checkObject(value: unknown, place: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value))
-    return value as Record<string, unknown>
-  throw invalid(place, 'must be an object', value)
+  if (isPlainObject(value)) return value
+  throw invalid(place, 'must be a plain object', value)
+}
+
+/** Whether it was written as `{ … }` (or parsed, or made without a prototype): no Map, Promise or Date. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Another realm's Object.prototype is not ours, but it too has nothing above it.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** Refuses keys that are not listed: an option that would be ignored is an error. */
@@ -47,8 +54,9 @@ export function checkText(value: unknown, place: string, lengthMax: number): str
   return value
 }
 
+/** A copy without holes, which `map` and its kin would pass over: what was left out is `undefined`. */
 export function checkArray(value: unknown, place: string): unknown[] {
-  if (Array.isArray(value)) return value
+  if (Array.isArray(value)) return Array.from(value)
   throw invalid(place, 'must be an array', value)
 }
 
@@ -101,9 +109,11 @@ export function checkVector(value: unknown, place: string): Float32Array {
         fate: 'not_written',
       },
     )
-  const vector = Float32Array.from(given)
+  const vector = new Float32Array(given.length)
   for (let index = 0; index < vector.length; index++) {
-    if (typeof given[index] === 'number' && Number.isFinite(vector[index])) continue
+    const component: unknown = given[index]
+    if (typeof component === 'number') vector[index] = component
+    if (typeof component === 'number' && Number.isFinite(vector[index])) continue
     throw invalid(`${place}[${index}]`, 'must be a finite number that float32 can hold', given[index])
   }
   return vector
