@@ -37,7 +37,9 @@ export class ClientView implements ReadableClient {
     id: string
     embeddingFunction?: GivenFunction
   }): Promise<ReadableCollection> {
-    const id = checkUuid(checkObject(options, 'getCollectionById').id, 'id')
+    const given = checkObject(options, 'getCollectionById')
+    checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
+    const id = checkUuid(given.id, 'id')
     const { store, at } = await this.#open()
     return this.#view(store.reader.collection(id, at), options.embeddingFunction)
   }

@@ -4,7 +4,7 @@ import { validateCollectionMetadata, validateWriteOptions } from '../commands/va
 import type { Outcome } from '../commands/writer.ts'
 import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
+import { type Catalog, defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { ChangeFeed, type ChangeOptions } from '../readers/changes.ts'
 import { checkPoint } from '../readers/read-request.ts'
@@ -265,14 +265,19 @@ export class LocalClient implements Client, Session {
     )
   }
 
+  /** Of a collection that is given by its name, or by its UUID: then it may be deleted already. */
+  #collectionId(catalog: Catalog, collection: string): string {
+    const named = catalog.collection(this.tenant, this.database, collection)
+    if (named !== undefined) return named.id
+    const id = checkUuid(collection, 'changes.collection')
+    if (catalog.isIn(id, this.tenant, this.database)) return id
+    throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
+  }
+
   /** Operations of this tenant and database, or of one of its collections, given by name or UUID. */
-  #selector(
-    { catalog, reader }: Store,
-    collection: string | undefined,
-  ): (record: OperationRecord) => boolean {
+  #selector({ catalog }: Store, collection: string | undefined): (record: OperationRecord) => boolean {
     if (collection !== undefined) {
-      const named = catalog.collection(this.tenant, this.database, collection)
-      const id = named?.id ?? reader.collection(checkUuid(collection, 'changes.collection'), null).id
+      const id = this.#collectionId(catalog, collection)
       return (record) => 'collection' in record && record.collection === id
     }
     const mine = new Map<string, boolean>()
