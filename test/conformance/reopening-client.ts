@@ -32,6 +32,7 @@ const collectionWrites = ['add', 'update', 'upsert', 'delete', 'modify'] as cons
 export class Reopener {
   inner: Client
   generation = 0
+  isClosed = false
   readonly #make: () => Client
   readonly #between: () => void
   #active = 0
@@ -68,7 +69,7 @@ export class Reopener {
 
   /** Reopens where something was written since, and nothing is under way. */
   async fresh(): Promise<void> {
-    if (this.#isDirty && this.#active === 0 && this.#reopening === null)
+    if (this.#isDirty && !this.isClosed && this.#active === 0 && this.#reopening === null)
       this.#reopening = this.#reopen().finally(() => {
         this.#reopening = null
       })
@@ -86,6 +87,8 @@ export class Reopener {
     await this.inner.close()
     this.#between()
     this.inner = this.#make()
+    // Sealing goes on in the background; a test that looks at segments wants it done.
+    await this.inner.flush()
     this.generation += 1
     this.#isDirty = false
   }
@@ -109,7 +112,10 @@ export function reopeningClient(make: () => Client, between: () => void): Client
     ...call(catalogReads, 'read'),
     ...call(clientWrites, 'write'),
     open: () => reopener.inner.open(),
-    close: () => reopener.inner.close(),
+    close: () => {
+      reopener.isClosed = true
+      return reopener.inner.close()
+    },
     createCollection: (...args: Parameters<Client['createCollection']>) =>
       collection(
         reopener.write((inner) => inner.createCollection(...args)),
