@@ -14,7 +14,7 @@ import type { Store } from '../store.ts'
 import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
 import { checkConfiguration } from '../validation/configuration.ts'
 import { checkRetention } from '../validation/retention.ts'
-import { checkIds, checkKeys, checkName, checkObject, checkText } from '../validation/values.ts'
+import { checkIds, checkKeys, checkName, checkObject, checkText, checkUuid } from '../validation/values.ts'
 import type {
   Client,
   Collection,
@@ -325,10 +325,13 @@ export class LocalClient implements Client, Session {
     )
   }
 
-  /** UUID of a live collection that is given by name or UUID. */
-  #collectionId(store: Store, collection: string): string {
-    const named = store.catalog.collection(this.tenant, this.database, collection)
-    return named?.id ?? collectionWithId(store, this, collection, null).id
+  /** Of a collection that is given by its name, or by its UUID: then it may be deleted already. */
+  #collectionId({ catalog }: Store, collection: string): string {
+    const named = catalog.collection(this.tenant, this.database, collection)
+    if (named !== undefined) return named.id
+    const id = checkUuid(collection, 'collection')
+    if (catalog.isIn(id, this.tenant, this.database)) return id
+    throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
   }
 
   /** Operations of this tenant and database, or of one of its collections, given by name or UUID. */

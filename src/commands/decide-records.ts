@@ -81,7 +81,8 @@ function updateDraft(
   label: number,
 ): RecordDraft | null {
   const { id, vector, document, uri, metadata } = input
-  if (vector === null && document === undefined && uri === undefined && metadata === null) return null
+  const keys = Object.keys(metadata ?? {}).length
+  if (vector === null && document === undefined && uri === undefined && keys === 0) return null
   const content: RecordState = {
     vector,
     document: document ?? null,

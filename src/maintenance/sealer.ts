@@ -139,6 +139,8 @@ export class Sealer {
 
   async #seal(row: CollectionRow, index: VectorIndex): Promise<void> {
     const ranges = planSealing(index.hnsw, index.sealedUpTo, index.labels.next)
+    // The tables promised more than the index has: ask again after the next vector, not at once and for ever.
+    if (ranges.length === 0) this.#retryAt.set(row.id, row.next_label + 1)
     const built = await Promise.all(ranges.map((range) => this.#build(row, index, range)))
     for (const source of built) {
       const sealed = await SealedSegment.load(source)

@@ -97,14 +97,20 @@ export class ChangeFeed implements AsyncIterable<Change> {
         'position_not_reached',
         `Changes after ${after} were asked for; the newest is ${projector.position}.`,
       )
-    do {
-      const until = projector.position
-      for await (const { record } of log.range({ after, until })) {
-        if (signal?.aborted) return
-        if (selects(record)) yield await toChange(log, record)
-      }
-      after = until
-    } while (live && (await moreThan(projector, after, signal)))
+    try {
+      do {
+        const until = projector.position
+        for await (const { record } of log.range({ after, until })) {
+          if (signal?.aborted) return
+          if (projector.isClosed) throw new AnnalsError('store_closed', 'The store was closed.')
+          if (selects(record)) yield await toChange(log, record)
+        }
+        after = until
+      } while (live && (await moreThan(projector, after, signal)))
+    } catch (error) {
+      // A live feed has no end of its own that it could miss: the store's close is its end.
+      if (!live || !projector.isClosed) throw error
+    }
   }
 }
 

@@ -130,7 +130,9 @@ export class Reader {
     // The past stands still, so its labels may be found before the index is there; those of the present may not.
     const past = restricted && at !== null ? await this.#selectedAt(row, request, at) : null
     const withDocument = request.include.includes('documents')
-    return this.#parts.vectors.use(row, (index) => {
+    // What is loaded serves the present too, so it follows the configuration of now, not of `at`.
+    const loaded = this.#parts.catalog.newestById(row.id) ?? row
+    return this.#parts.vectors.use(loaded, (index) => {
       const now = this.collection(row.id, at)
       const allowed = past ?? (restricted ? this.#selected(now, request) : unrestricted(index, at))
       return queries.map((query) => {

@@ -1,7 +1,7 @@
 import { AnnalsError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { MetadataScalar, MetadataUpdate, MetadataValue } from '../types.ts'
-import { checkText, invalid } from './values.ts'
+import { checkText, invalid, isPlainObject } from './values.ts'
 
 /** Keys that Chroma keeps its own columns under. */
 const reservedKeys = ['chroma:document', 'chroma:uri']
@@ -15,8 +15,7 @@ export function checkMetadata(
   place: string,
   { allowNull }: { allowNull: boolean },
 ): MetadataUpdate {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date)
-    throw invalid(place, 'must be an object with plain values', value)
+  if (!isPlainObject(value)) throw invalid(place, 'must be an object with plain values', value)
   const entries = Object.entries(value)
   if (entries.length > limits.metadataKeysMax)
     throw tooLarge(place, `${entries.length} keys`, limits.metadataKeysMax)

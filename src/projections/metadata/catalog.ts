@@ -109,6 +109,11 @@ export class Catalog {
     return this.#get<CollectionRow>(`${collectionsAt} AND c.id = @id`, { at, id })
   }
 
+  /** A collection as it is now or was when it was deleted. */
+  newestById(id: string): CollectionRow | undefined {
+    return this.#get<CollectionRow>('SELECT * FROM collections WHERE id = ?', id)
+  }
+
   /** In the order of their creation. */
   collections(
     tenant: string,

@@ -167,6 +167,9 @@ export class MetadataProjection implements Projection {
     }
     const key = this.#keyOf(collection)
     if (key === undefined) return
+    // Records of the same batch may have begun a delta, which is written last.
+    const delta = this.#deltas.get(key)
+    if (delta !== undefined) delta.lastPosition = position
     if (type === 'delete-collection') {
       this.#statements.deleteCollection.run({ died: position, key })
       return

@@ -165,7 +165,7 @@ export class VectorStore {
   }
 
   // What is read from the tables is read before the first wait; what is written after that is in `pending`.
-  async #load(row: CollectionRow, entry: Pick<Entry, 'index' | 'pending'>): Promise<VectorIndex> {
+  async #load(row: CollectionRow, entry: Omit<Entry, 'loading'>): Promise<VectorIndex> {
     const { records, manifest } = this.#parts
     const { hnsw } = JSON.parse(row.configuration) as CollectionConfiguration
     const index = new VectorIndex(hnsw, row.dimension, (position) => records.labelSupersededAt(position))
