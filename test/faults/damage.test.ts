@@ -87,7 +87,9 @@ function damagesFor(file: string, size: number): Damage[] {
   )
     flips.push(at)
   if (size > 64) flips.push(size - 5)
+  const zeroed = { what: 'a block of zeros in the middle', apply: (path: string) => zero(path, size >>> 1) }
   return [
+    ...(size >= 8192 ? [zeroed] : []),
     { what: 'removed', apply: (path) => rmSync(path) },
     ...cuts.map((length) => ({
       what: `cut to ${length} of ${size}`,
@@ -98,6 +100,10 @@ function damagesFor(file: string, size: number): Damage[] {
       apply: (path: string) => flip(path, at),
     })),
   ]
+}
+
+function zero(path: string, from: number): void {
+  writeFileSync(path, readFileSync(path).fill(0, from, from + 4096))
 }
 
 function flip(path: string, at: number): void {
