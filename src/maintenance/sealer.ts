@@ -43,7 +43,7 @@ export class Sealer {
   constructor(parts: SealerParts) {
     this.#parts = parts
     this.#subscriptions = [
-      parts.projector.commits.subscribe((records) => this.#look(records)),
+      parts.projector.commits.subscribe((records) => this.#guarded(() => this.#look(records))),
       parts.vectors.damaged.subscribe((damaged) => this.#rebuild(damaged)),
     ]
   }
@@ -55,7 +55,9 @@ export class Sealer {
 
   /** Looks at every collection: for what was left unsealed when the store was closed. */
   lookAtAll(): void {
-    for (const row of this.#parts.catalog.liveCollections()) this.#consider(row)
+    this.#guarded(() => {
+      for (const row of this.#parts.catalog.liveCollections()) this.#consider(row)
+    })
   }
 
   /** Settles once nothing is being sealed any more. */
@@ -71,6 +73,15 @@ export class Sealer {
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
     await this.#parts.builders.close()
     await this.idle()
+  }
+
+  /** Nobody waits for what is thrown here; unhandled it would end the process. The next write looks again. */
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (!this.#stopped) this.#parts.warn(`Looking for vectors to seal failed: ${messageOf(error)}`)
+    }
   }
 
   #look(records: readonly OperationRecord[]): void {
@@ -100,8 +111,10 @@ export class Sealer {
       })
       .finally(() => {
         this.#busy.delete(row.id)
-        const now = this.#parts.catalog.collectionById(row.id)
-        if (now !== undefined) this.#consider(now)
+        this.#guarded(() => {
+          const now = this.#parts.catalog.collectionById(row.id)
+          if (now !== undefined) this.#consider(now)
+        })
       })
     this.#busy.set(row.id, running)
   }
