@@ -96,7 +96,7 @@ export class Sealer {
     try {
       work()
     } catch (error) {
-      this.#parts.warn(`Sealing was put off: ${messageOf(error)}`)
+      this.#parts.warn(`Looking for vectors to seal failed: ${messageOf(error)}`)
     }
   }
 
