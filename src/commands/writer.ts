@@ -52,6 +52,8 @@ export class Writer {
   #queue: Waiting[] = []
   #queuedBytes = 0
   #running: Promise<void> | null = null
+  /** Operation records of the newest group. */
+  #appliedLast = 0
   #closed = false
 
   constructor(parts: WriterParts) {
@@ -85,9 +87,9 @@ export class Writer {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      // Whatever is submitted in the same turn of the event loop belongs to one group; and who was just told of
-      // the group before has had time to go on.
-      await nextTurn()
+      // Whatever is submitted without waiting in between belongs to one group. After a large one the event loop
+      // gets its turn: deciding the next would stretch a turn that was long already.
+      await (this.#appliedLast > limits.encodedPerTurn ? nextTurn() : null)
       const group = this.#takeGroup()
       try {
         await this.#commit(group)
@@ -124,6 +126,7 @@ export class Writer {
     const records = decided.flatMap((one) => one.records)
     await this.#parts.log.append(records)
     this.#apply(records)
+    this.#appliedLast = records.length
     for (const { waiting, outcome } of decided) waiting.resolve(outcome)
   }
 

@@ -4,7 +4,8 @@
  * Costs are counted in exact comparisons, about 0.35 µs each at 384 dimensions; a scan misses nothing and costs
  * one for each admitted vector. A graph search costs some 500 with the usual 100 candidates. With a filter it
  * must visit the more nodes the fewer are admitted, and it goes wrong where the admitted vectors are few and lie
- * far from the query, for it must get there first.
+ * far from the query, for it must get there first. Where few are admitted it is cheaper to take many neighbours
+ * and keep the admitted ones of them; if that leaves too few, scanning is still to be done.
  */
 
 /** What is known of a segment and a query before the search. */
@@ -26,6 +27,8 @@ export type SegmentPlan =
   | { kind: 'skip' }
   /** Compare the query with every admitted vector. */
   | { kind: 'scan' }
+  /** Take so many neighbours from the graph, admitted or not, and keep the admitted ones; scan if they are too few. */
+  | { kind: 'sift'; candidates: number; scanDead: boolean }
   /** Search the graph, with a filter where not every live label is admitted; scan the admitted dead ones. */
   | { kind: 'graph'; filtered: boolean; ef: number; scanDead: boolean }
 
@@ -34,22 +37,27 @@ const scanVectorsMax = 500
 /** What a filtered search costs for each candidate and for each node that it visits to find an admitted one. */
 const visitCost = 5
 /** Below this share of admitted vectors a filtered graph search may end before it has found the nearest. */
-const filteredShareMin = 0.02
+const visitShareMin = 0.02
+/** What each neighbour costs that is taken and perhaps thrown away. */
+const siftCost = 6
+/** From this share on a filtered search costs little more, and is not in vain where filter and query do not meet. */
+const siftShareMax = 0.2
 
 export function planSegment({ size, live, allowedLive, allowedDead, k, ef }: SegmentFacts): SegmentPlan {
   const allowed = allowedLive + allowedDead
   if (allowed === 0 || k === 0) return { kind: 'skip' }
-  const filtered = allowedLive < live
+  if (allowedLive === 0 || allowed <= Math.max(scanVectorsMax, k)) return { kind: 'scan' }
   const share = allowedLive / size
   const candidates = Math.max(ef, k)
-  const scanMax = filtered ? (visitCost * candidates) / share : scanVectorsMax
-  if (allowed <= Math.max(scanMax, scanVectorsMax, k)) return { kind: 'scan' }
-  if (share === 0 || (filtered && share < filteredShareMin)) return { kind: 'scan' }
+  const scanDead = allowedDead > 0
   // What is filtered out or dead crowds the way to what is sought: keep more candidates.
-  return {
-    kind: 'graph',
-    filtered,
-    ef: Math.ceil(candidates / Math.sqrt(share)),
-    scanDead: allowedDead > 0,
-  }
+  const graph = { kind: 'graph' as const, ef: Math.ceil(candidates / Math.sqrt(share)), scanDead }
+  if (allowedLive === live) return { ...graph, filtered: false }
+
+  const sifted = Math.max(candidates, Math.ceil((k + 3 * Math.sqrt(k)) / share))
+  const visiting = share < visitShareMin ? Number.POSITIVE_INFINITY : (visitCost * candidates) / share
+  const sifting = share < siftShareMax ? siftCost * sifted : Number.POSITIVE_INFINITY
+  if (allowed <= Math.min(visiting, sifting)) return { kind: 'scan' }
+  if (sifting < visiting) return { kind: 'sift', candidates: sifted, scanDead }
+  return { ...graph, filtered: true }
 }
