@@ -35,7 +35,10 @@ export type SegmentPlan =
 /** Up to so many admitted vectors a scan is as fast as the graph. */
 const scanVectorsMax = 500
 /** What a filtered search costs for each candidate and for each node that it visits to find an admitted one. */
-const visitCost = 5
+const visitCost = 8
+/** So many times the usual candidates a filtered search keeps: where a filter admits whole clusters and the query
+ * lies in another one, 0.98 of the nearest are found with twice as many, 0.96 with the usual number. */
+const visitCandidates = 2
 /** Below this share of admitted vectors a filtered graph search may end before it has found the nearest. */
 const visitShareMin = 0.02
 /** What each neighbour costs that is taken and perhaps thrown away. */
@@ -50,14 +53,16 @@ export function planSegment({ size, live, allowedLive, allowedDead, k, ef }: Seg
   const share = allowedLive / size
   const candidates = Math.max(ef, k)
   const scanDead = allowedDead > 0
+  const filtered = allowedLive < live
   // What is filtered out or dead crowds the way to what is sought: keep more candidates.
-  const graph = { kind: 'graph' as const, ef: Math.ceil(candidates / Math.sqrt(share)), scanDead }
-  if (allowedLive === live) return { ...graph, filtered: false }
+  const factor = Math.max(filtered ? visitCandidates : 1, 1 / Math.sqrt(share))
+  const graph = { kind: 'graph', filtered, ef: Math.ceil(candidates * factor), scanDead } as const
+  if (!filtered) return graph
 
   const sifted = Math.max(candidates, Math.ceil((k + 3 * Math.sqrt(k)) / share))
   const visiting = share < visitShareMin ? Number.POSITIVE_INFINITY : (visitCost * candidates) / share
   const sifting = share < siftShareMax ? siftCost * sifted : Number.POSITIVE_INFINITY
   if (allowed <= Math.min(visiting, sifting)) return { kind: 'scan' }
   if (sifting < visiting) return { kind: 'sift', candidates: sifted, scanDead }
-  return { ...graph, filtered: true }
+  return graph
 }
