@@ -53,7 +53,7 @@ function searchSegment(
   sealed.scan(query, nearest, { labels })
 }
 
-/** What the graph finds; `null` when sifting has left too few. */
+/** What the graph finds; `null` when only a scan can tell. */
 function searchGraph(
   sealed: SealedSegment,
   query: Float32Array,
@@ -61,10 +61,11 @@ function searchGraph(
   plan: GraphPlan,
   allowed: AllowedLabels,
 ): Neighbor[] | null {
+  if (plan.kind === 'graph') return sealed.search(query, k, plan.ef)
   const admits = (label: number): boolean => ((allowed[label >>> 5]! >>> (label & 31)) & 1) === 1
-  if (plan.kind === 'graph') return sealed.search(query, k, plan.ef, plan.filtered ? admits : undefined)
   const found = sealed.sift(query, plan.candidates, admits)
-  return found.length < k ? null : found
+  if (found.length >= k) return found
+  return plan.ef === null ? null : sealed.search(query, k, plan.ef, admits)
 }
 
 function countAllowed(index: VectorIndex, { firstLabel, nextLabel }: Segment, allowed: AllowedLabels) {

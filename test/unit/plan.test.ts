@@ -14,7 +14,7 @@ const plan = (facts: Partial<SegmentFacts>) => planSegment({ ...large, ...facts 
 
 describe('a segment is', () => {
   test('searched through its graph alone, when every live label is admitted', () => {
-    expect(plan({})).toEqual({ kind: 'graph', filtered: false, ef: 100, scanDead: false })
+    expect(plan({})).toEqual({ kind: 'graph', ef: 100, scanDead: false })
   })
 
   test('passed over, when nothing is admitted or asked for', () => {
@@ -22,15 +22,17 @@ describe('a segment is', () => {
     expect(plan({ k: 0 }).kind).toBe('skip')
   })
 
-  test('searched with the filter, when much is admitted', () => {
-    expect(plan({ allowedLive: 50_000 })).toMatchObject({ kind: 'graph', filtered: true })
+  test('sifted when much is admitted, and else searched with the filter', () => {
+    const sift = { kind: 'sift', candidates: 100, ef: 400, scanDead: false }
+    expect(plan({ allowedLive: 50_000 })).toEqual(sift)
   })
 
-  test('sifted, when little of it is admitted, which is still too much for a scan', () => {
+  test('sifted with many candidates when little is admitted, and else scanned', () => {
     const sift = plan({ allowedLive: 5_000 })
     if (sift.kind !== 'sift') throw new Error(`planned to ${sift.kind}`)
     // Twenty times as many as are wanted, and some more: chance must not leave too few.
     expect(sift.candidates).toBeGreaterThan(20 * large.k)
+    expect(sift.ef).toBeNull()
   })
 
   test('scanned, when few are admitted, or as many as are asked for', () => {
@@ -46,7 +48,7 @@ describe('a segment is', () => {
   test('searched with more candidates, the more of it is dead, and scanned for the dead', () => {
     const facts = { live: 80_000, allowedLive: 80_000, allowedDead: 20_000 }
     const half = plan(facts)
-    expect(half).toMatchObject({ kind: 'graph', filtered: false, scanDead: true })
+    expect(half).toMatchObject({ kind: 'graph', scanDead: true })
     expect(half.kind === 'graph' && half.ef).toBeGreaterThan(large.ef)
   })
 })
