@@ -100,6 +100,16 @@ export function decide(
   }
 }
 
+/** An expected position that nothing would be compared with. */
+function refuseExpected(command: CatalogCommand, expectedPosition: number | undefined): void {
+  if (expectedPosition === undefined) return
+  throw new AnnalsError(
+    'unsupported_option',
+    `options.expectedPosition: has no meaning for ${command.kind}, got ${expectedPosition}.`,
+    { fate: 'not_written', hint: 'It is the position of a collection that exists already.' },
+  )
+}
+
 /** Gives drafts their positions, from `first` on, and the commit that they form. */
 export function place(drafts: readonly Draft[], commit: Commit): OperationRecord[] {
   return drafts.map((draft, index) => {
@@ -243,14 +253,8 @@ function decideCatalog(
   newId: NewId,
   expectedPosition: number | undefined,
 ): Decision {
-  if (expectedPosition !== undefined && command.kind.startsWith('create-'))
-    throw new AnnalsError(
-      'unsupported_option',
-      `expectedPosition: what is created has no position yet (${command.kind}).`,
-      {
-        fate: 'not_written',
-      },
-    )
+  if (command.kind !== 'modify-collection' && command.kind !== 'delete-collection')
+    refuseExpected(command, expectedPosition)
   switch (command.kind) {
     case 'create-tenant':
       if (state.hasTenant(command.tenant))
@@ -328,6 +332,8 @@ function modifyCollection(
   if (name !== head.name && state.collectionNamed(head.tenant, head.database, name) !== null)
     throw collectionExists(name)
   const configuration = command.configuration?.(head.configuration) ?? head.configuration
+  if (name === head.name && command.metadata === undefined && command.configuration === undefined)
+    return { drafts: [], collection: head.id }
   const content = { ...stateOf(head), name, metadata, configuration }
   return { drafts: [collectionDraft('modify-collection', head, content)], collection: head.id }
 }

@@ -121,13 +121,33 @@ export class Writer {
 
   /** The way of a write: decide, append, apply, acknowledge. */
   async #commit(group: Waiting[]): Promise<void> {
-    await this.#parts.projector.catchUp()
+    await this.#catchUp()
     const decided = this.#decideAll(group)
     const records = decided.flatMap((one) => one.records)
     await this.#parts.log.append(records)
     this.#apply(records)
     this.#appliedLast = records.length
     for (const { waiting, outcome } of decided) waiting.resolve(outcome)
+  }
+
+  /** Decisions are made in the state that the log is in: after a failed write, that is found out here. */
+  async #catchUp(): Promise<void> {
+    const { log, projector } = this.#parts
+    await log.ready()
+    try {
+      await projector.catchUp()
+    } catch (error) {
+      if (error instanceof AnnalsError) throw error
+      throw new AnnalsError(
+        'projection_failed',
+        `Earlier writes are in the log but cannot be made readable: ${messageOf(error)}`,
+        {
+          fate: 'not_written',
+          hint: 'Repeat this write once the metadata file can be written again.',
+          cause: error,
+        },
+      )
+    }
   }
 
   #decideAll(group: Waiting[]): Decided[] {

@@ -39,6 +39,12 @@ export const operationTypeNumbers: Readonly<Record<OperationType, number>> = {
   delete: 9,
   lost: 255,
 }
+/** What only says something about one record; all else is needed to make sense of the log. */
+const erasableTypes: ReadonlySet<unknown> = new Set([
+  operationTypeNumbers.add,
+  operationTypeNumbers.update,
+  operationTypeNumbers.delete,
+])
 const operationTypes = new Map(
   Object.entries(operationTypeNumbers).map(([name, number]) => [number, name as OperationType]),
 )
@@ -111,6 +117,8 @@ export function checkFrame(position: number, bytes: Buffer): CheckedFrame {
       `the frame under it belongs to position ${Array.isArray(fields) ? fields[1] : '?'}`,
     )
   if (fields[0] > logFormatVersion) throw tooNew(position, fields[0])
+  if (state === payloadErased && !erasableTypes.has(fields[2]))
+    throw damaged(position, 'its payload is missing')
   const payload = state === payloadErased ? undefined : checkedPayload(position, rest, fields[15])
   return { leaf, fields, payload }
 }

@@ -33,14 +33,19 @@ export async function* frames(
 ): AsyncGenerator<{ position: number; frame: DecodedFrame | Error }> {
   for (let next = after + 1; next <= until; ) {
     const last = Math.min(next + limits.readAheadRecords - 1, until)
-    const page = await readPage(handle, next, last)
-    for (; next <= last; next++) yield { position: next, frame: frameOrError(next, page.get(next)) }
+    const page = await readPage(handle, next, last).catch(() => null)
+    for (; next <= last; next++) yield { position: next, frame: await frameOrError(handle, next, page) }
   }
 }
 
-function frameOrError(position: number, bytes: Buffer | undefined): DecodedFrame | Error {
+/** Where a page cannot be read as a whole, each of its records is tried by itself. */
+async function frameOrError(
+  handle: Handle,
+  position: number,
+  page: Map<number, Buffer> | null,
+): Promise<DecodedFrame | Error> {
   try {
-    return checkedFrame(position, bytes)
+    return checkedFrame(position, page === null ? await handle.get(recordKey(position)) : page.get(position))
   } catch (error) {
     return error instanceof Error ? error : new Error(messageOf(error))
   }

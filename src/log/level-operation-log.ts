@@ -42,9 +42,10 @@ export class LevelOperationLog implements OperationLog {
   #head: number
   #committedAt: number
   #frontier: MerkleFrontier
-  /** Set while the handle is finished: settles once a new one is verified, or fails. */
+  /** Set while the handle is finished: where the log ends if the batch that failed is there all the same. */
+  #attempted: MerkleFrontier | null = null
+  /** Settles once a new handle is verified, or fails. */
   #reopening: Promise<void> | null = null
-  #finished = false
   #closed = false
 
   constructor(medium: Medium, env: Env, handle: Handle, { store, head }: LogState) {
@@ -77,12 +78,12 @@ export class LevelOperationLog implements OperationLog {
   async append(records: readonly OperationRecord[]): Promise<void> {
     const newest = records.at(-1)
     if (newest === undefined) return
+    await this.ready()
     if (records[0]?.position !== this.#head + 1 || newest.position !== this.#head + records.length)
       throw new AnnalsError(
         'internal',
         `Appending from position ${records[0]?.position} to head ${this.#head}.`,
       )
-    await this.#healthy()
 
     const frontier = this.#frontier.clone()
     const puts = await this.#framed(records, frontier)
@@ -95,6 +96,23 @@ export class LevelOperationLog implements OperationLog {
     this.#frontier = frontier
     this.#head = newest.position
     this.#committedAt = committedAt
+  }
+
+  async ready(): Promise<void> {
+    if (this.#closed)
+      throw new AnnalsError('store_closed', 'The operation log is closed.', { fate: 'not_written' })
+    if (this.#attempted === null) return
+    try {
+      await this.#reopen(this.#attempted)
+    } catch (error) {
+      const code =
+        error instanceof AnnalsError && error.code === 'log_tail_lost' ? error.code : 'log_unavailable'
+      throw new AnnalsError(code, `The operation log takes no writes: ${messageOf(error)}`, {
+        fate: 'not_written',
+        hint: 'Reading goes on as far as it needs no log. Writes resume once the folder can be opened again.',
+        cause: error,
+      })
+    }
   }
 
   async read(position: number): Promise<OperationRecord> {
@@ -147,30 +165,16 @@ export class LevelOperationLog implements OperationLog {
   /** Reads wait for a reopening that is under way; afterwards the same keys hold the same bytes. */
   async #reading<T>(read: (handle: Handle) => Promise<T>): Promise<T> {
     if (this.#closed) throw new AnnalsError('store_closed', 'The operation log is closed.')
-    if (this.#finished) await this.#reopen()
+    if (this.#attempted !== null) await this.#reopen(this.#attempted)
     const handle = this.#handle
     try {
       return await read(handle)
     } catch (error) {
       // The handle may have been replaced while this read was under way.
-      if (this.#finished) await this.#reopen()
+      if (this.#attempted !== null) await this.#reopen(this.#attempted)
       if (handle !== this.#handle) return read(this.#handle)
+      if (error instanceof AnnalsError) throw error
       throw new AnnalsError('log_unavailable', `The operation log cannot be read: ${messageOf(error)}.`, {
-        cause: error,
-      })
-    }
-  }
-
-  async #healthy(): Promise<void> {
-    if (this.#closed)
-      throw new AnnalsError('store_closed', 'The operation log is closed.', { fate: 'not_written' })
-    if (!this.#finished) return
-    try {
-      await this.#reopen()
-    } catch (error) {
-      throw new AnnalsError('log_unavailable', `The operation log takes no writes: ${messageOf(error)}`, {
-        fate: 'not_written',
-        hint: 'Reading goes on as far as it needs no log. Writes resume once the folder can be opened again.',
         cause: error,
       })
     }
@@ -181,7 +185,7 @@ export class LevelOperationLog implements OperationLog {
     try {
       await this.#handle.write(puts)
     } catch (error) {
-      this.#finished = true
+      this.#attempted = frontier
       if (await this.#survived(frontier, error)) return
       throw new AnnalsError('write_failed', `The operation log could not be written: ${messageOf(error)}.`, {
         fate: 'not_written',
@@ -209,7 +213,7 @@ export class LevelOperationLog implements OperationLog {
     return this.#head === attempted.size
   }
 
-  #reopen(attempted: MerkleFrontier = this.#frontier): Promise<void> {
+  #reopen(attempted: MerkleFrontier): Promise<void> {
     this.#reopening ??= this.#replaceHandle(attempted).finally(() => {
       this.#reopening = null
     })
@@ -229,7 +233,7 @@ export class LevelOperationLog implements OperationLog {
     this.#frontier = expected
     this.#head = head.head
     this.#committedAt = head.committedAt
-    this.#finished = false
+    this.#attempted = null
   }
 }
 
@@ -248,17 +252,21 @@ export async function readState(handle: Handle, name: string): Promise<LogState>
 }
 
 /**
- * Checks the newest frames, as many as LevelDB may have had to recover: digests, no gap, nothing after the
- * head, the newest commit whole. Throws `log_damaged` with the position.
+ * Checks the newest frames, by default as many as LevelDB may have had to recover: digests, no gap, nothing
+ * after the head, the newest commit whole. Throws `log_damaged` with the position.
  */
-export async function verifyNewest(handle: Handle, head: number): Promise<void> {
+export async function verifyNewest(
+  handle: Handle,
+  head: number,
+  bytesMax: number = Math.max(limits.verifiedAtOpenBytes, handle.recoveredBytes),
+): Promise<void> {
   const beyond = await handle.entries({ gte: recordKey(head + 1), lt: recordKey(2 ** 53), limit: 1 })
   if (beyond.length > 0)
     throw new AnnalsError('log_damaged', `The operation log holds records after its head ${head}.`, {
       position: head + 1,
     })
   let position = head
-  for (let bytes = 0; position > 0 && bytes < limits.verifiedAtOpenBytes; ) {
+  for (let bytes = 0; position > 0 && bytes < bytesMax; ) {
     const first = Math.max(1, position - limits.readAheadRecords + 1)
     const page = await readPage(handle, first, position)
     for (; position >= first; position--) {

@@ -49,9 +49,9 @@ const visitCandidates = 4
 const visitShareMin = 0.02
 
 export function planSegment({ size, live, allowedLive, allowedDead, k, ef }: SegmentFacts): SegmentPlan {
-  const allowed = allowedLive + allowedDead
-  if (allowed === 0 || k === 0) return { kind: 'skip' }
-  if (allowedLive === 0 || allowed <= Math.max(scanVectorsMax, k)) return { kind: 'scan' }
+  if (allowedLive + allowedDead === 0 || k === 0) return { kind: 'skip' }
+  // The admitted dead ones are scanned in any case, so they do not count in what follows.
+  if (allowedLive <= Math.max(scanVectorsMax, k)) return { kind: 'scan' }
   const share = allowedLive / size
   const usual = Math.max(ef, k)
   const scanDead = allowedDead > 0
@@ -60,7 +60,7 @@ export function planSegment({ size, live, allowedLive, allowedDead, k, ef }: Seg
 
   // As many as hold k admitted ones on average, and three deviations more.
   const candidates = Math.max(usual, Math.ceil((k + 3 * Math.sqrt(k)) / share))
-  if (allowed <= siftCost * candidates) return { kind: 'scan' }
-  const visits = share >= visitShareMin && (visitCost * usual) / share < allowed
+  if (allowedLive <= siftCost * candidates) return { kind: 'scan' }
+  const visits = share >= visitShareMin && (visitCost * usual) / share < allowedLive
   return { kind: 'sift', candidates, ef: visits ? visitCandidates * usual : null, scanDead }
 }

@@ -1,54 +1,90 @@
-/** How a sealed segment is searched follows from what is known of it. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { planSegment, type SegmentFacts } from '../../src/readers/plan.ts'
 
-const large: SegmentFacts = {
-  size: 100_000,
-  live: 100_000,
-  allowedLive: 100_000,
-  allowedDead: 0,
-  k: 10,
-  ef: 100,
+function facts(parts: Partial<SegmentFacts>): SegmentFacts {
+  return { size: 50_000, live: 50_000, allowedLive: 50_000, allowedDead: 0, k: 10, ef: 100, ...parts }
 }
-const plan = (facts: Partial<SegmentFacts>) => planSegment({ ...large, ...facts })
 
-describe('a segment is', () => {
-  test('searched through its graph alone, when every live label is admitted', () => {
-    expect(plan({})).toEqual({ kind: 'graph', ef: 100, scanDead: false })
+describe('planSegment', () => {
+  test('skips a segment in which nothing is admitted, or nothing is sought', () => {
+    expect(planSegment(facts({ allowedLive: 0 }))).toEqual({ kind: 'skip' })
+    expect(planSegment(facts({ k: 0 }))).toEqual({ kind: 'skip' })
   })
 
-  test('passed over, when nothing is admitted or asked for', () => {
-    expect(plan({ allowedLive: 0 }).kind).toBe('skip')
-    expect(plan({ k: 0 }).kind).toBe('skip')
+  test('searches a large segment without a filter through its graph', () => {
+    expect(planSegment(facts({}))).toEqual({ kind: 'graph', ef: 100, scanDead: false })
   })
 
-  test('sifted when much is admitted, and else searched with the filter', () => {
+  test('scans where few are admitted', () => {
+    expect(planSegment(facts({ allowedLive: 1 }))).toEqual({ kind: 'scan' })
+    expect(planSegment(facts({ size: 500, live: 500, allowedLive: 500 }))).toEqual({ kind: 'scan' })
+    expect(planSegment(facts({ size: 200_000, live: 200_000, allowedLive: 3_900 }))).toEqual({ kind: 'scan' })
+  })
+
+  test('sifts where many are admitted, and else searches with the filter', () => {
     const sift = { kind: 'sift', candidates: 100, ef: 400, scanDead: false }
-    expect(plan({ allowedLive: 50_000 })).toEqual(sift)
+    expect(planSegment(facts({ allowedLive: 40_000 }))).toEqual(sift)
   })
 
-  test('sifted with many candidates when little is admitted, and else scanned', () => {
-    const sift = plan({ allowedLive: 5_000 })
+  test('sifts many candidates where few of a large segment are admitted, and else scans', () => {
+    const sift = planSegment(facts({ size: 100_000, live: 100_000, allowedLive: 5_000 }))
     if (sift.kind !== 'sift') throw new Error(`planned to ${sift.kind}`)
-    // Twenty times as many as are wanted, and some more: chance must not leave too few.
-    expect(sift.candidates).toBeGreaterThan(20 * large.k)
+    // Twenty times as many as are sought, and some more: chance must not leave too few.
+    expect(sift.candidates).toBeGreaterThan(200)
     expect(sift.ef).toBeNull()
   })
 
-  test('scanned, when few are admitted, or as many as are asked for', () => {
-    expect(plan({ allowedLive: 100 }).kind).toBe('scan')
-    expect(plan({ allowedLive: 20_000, k: 20_000 }).kind).toBe('scan')
-    expect(plan({ size: 20_000, live: 20_000, allowedLive: 1_000 }).kind).toBe('scan')
+  test('needs no filter when only dead labels are left out, which the graph leaves out by itself', () => {
+    expect(planSegment(facts({ live: 30_000, allowedLive: 30_000 }))).toMatchObject({ kind: 'graph' })
   })
 
-  test('scanned for the past, when nothing of it lives any more', () => {
-    expect(plan({ live: 0, allowedLive: 0, allowedDead: 100_000 }).kind).toBe('scan')
+  test('scans the dead that a query on the past admits beside the graph', () => {
+    const past = facts({ live: 49_000, allowedLive: 49_000, allowedDead: 1_000 })
+    expect(planSegment(past)).toMatchObject({ kind: 'graph', scanDead: true })
   })
 
-  test('searched with more candidates, the more of it is dead, and scanned for the dead', () => {
-    const facts = { live: 80_000, allowedLive: 80_000, allowedDead: 20_000 }
-    const half = plan(facts)
-    expect(half).toMatchObject({ kind: 'graph', scanDead: true })
-    expect(half.kind === 'graph' && half.ef).toBeGreaterThan(large.ef)
+  test('scans when as many are sought as there are', () => {
+    expect(planSegment(facts({ k: 50_000 }))).toEqual({ kind: 'scan' })
+  })
+
+  test('keeps more candidates the more is dead, and never fewer than k', () => {
+    const ef = (parts: Partial<SegmentFacts>): number => {
+      const plan = planSegment(facts(parts))
+      return plan.kind === 'graph' ? plan.ef : 0
+    }
+    expect(ef({ live: 25_000, allowedLive: 25_000 })).toBeGreaterThan(ef({}))
+    expect(ef({ k: 500 })).toBeGreaterThanOrEqual(500)
+  })
+
+  test('plans something sound for any facts', () => {
+    const any = fc
+      .record({
+        size: fc.nat(100_000),
+        a: fc.double({ min: 0, max: 1, noNaN: true }),
+        b: fc.double({ min: 0, max: 1, noNaN: true }),
+        dead: fc.double({ min: 0, max: 1, noNaN: true }),
+        k: fc.nat(20_000),
+        ef: fc.integer({ min: 1, max: 1_000 }),
+      })
+      .map(({ size, a, b, dead, k, ef }) => {
+        const live = Math.floor(size * a)
+        const allowedDead = Math.floor((size - live) * dead)
+        return { size, live, allowedLive: Math.floor(live * b), allowedDead, k, ef }
+      })
+    fc.assert(
+      fc.property(any, (given) => {
+        const plan = planSegment(given)
+        const nothing = given.k === 0 || given.allowedLive + given.allowedDead === 0
+        expect(plan.kind === 'skip').toBe(nothing)
+        if (plan.kind === 'skip' || plan.kind === 'scan') return
+        const kept = plan.kind === 'sift' ? plan.candidates : plan.ef
+        expect(kept).toBeGreaterThanOrEqual(Math.max(given.k, given.ef))
+        expect(kept).toBeLessThan(Number.POSITIVE_INFINITY)
+        expect(plan.scanDead).toBe(given.allowedDead > 0)
+        // Without a filter the graph answers with any live label.
+        expect(plan.kind === 'sift').toBe(given.allowedLive < given.live)
+      }),
+    )
   })
 })
