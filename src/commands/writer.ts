@@ -60,6 +60,8 @@ export class Writer {
   #queue: (Waiting | Job)[] = []
   #queuedBytes = 0
   #running: Promise<void> | null = null
+  /** Operation records of the newest group. */
+  #appliedLast = 0
   #closed = false
 
   constructor(parts: WriterParts) {
@@ -103,9 +105,9 @@ export class Writer {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      // Whatever is submitted in the same turn of the event loop belongs to one group; and who was just told of
-      // the group before has had time to go on.
-      await nextTurn()
+      // Whatever is submitted without waiting in between belongs to one group. After a large one the event loop
+      // gets its turn: deciding the next would stretch a turn that was long already.
+      await (this.#appliedLast > limits.encodedPerTurn ? nextTurn() : null)
       const [next] = this.#queue
       if (next !== undefined && 'job' in next) {
         this.#queue.shift()
@@ -150,6 +152,7 @@ export class Writer {
     const records = decided.flatMap((one) => one.records)
     await this.#parts.log.append(records)
     this.#apply(records)
+    this.#appliedLast = records.length
     for (const { waiting, outcome } of decided) waiting.resolve(outcome)
   }
 
