@@ -150,7 +150,7 @@ export const time: Topic = (fixture) => {
       expect(await codeOf(() => notes.asOf(position + 1).query({ queryEmbeddings: [[1]] }))).toBe(
         'position_not_reached',
       )
-      for (const point of [-1, 1.5, Number.NaN, '3', null, undefined, {}, new Date('never')])
+      for (const point of [-1, 1.5, Number.NaN, '', null, undefined, {}, new Date('never')])
         expect(await codeOf(() => notes.asOf(untyped(point)))).toBe('invalid_argument')
     })
 
