@@ -12,6 +12,7 @@ export type {
   CreateCollectionOptions,
   Database,
   DeleteOptions,
+  EraseOptions,
   GetCollectionOptions,
   GetOptions,
   HistoryOptions,
@@ -22,6 +23,7 @@ export type {
   ReadableClient,
   ReadableCollection,
   StoreStats,
+  Tag,
   Tenant,
 } from './client/api.ts'
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
@@ -34,6 +36,8 @@ export { TransformersEmbeddingFunction, type TransformersOptions } from './embed
 export type { Env } from './env.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
+export type { Erasure, VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
+export type { ReindexOptions, ReindexReport } from './maintenance/reindexer.ts'
 export type { BackupOptions, BackupReport } from './portability/backup.ts'
 export type {
   CollectionChanges,
@@ -63,6 +67,7 @@ export type {
   OperationType,
   Point,
   RecordImage,
+  Retention,
   Space,
   Vector,
   Where,

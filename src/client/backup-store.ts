@@ -1,9 +1,9 @@
 import { limits } from '../limits.ts'
 import { type BackupOptions, type BackupReport, backupLog } from '../portability/backup.ts'
-import { resolvePoint } from '../readers/as-of.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
 import { checkInteger, checkKeys, checkObject } from '../validation/values.ts'
+import { positionOf } from './session.ts'
 import { checkFolder, checkTransfer } from './transfer-options.ts'
 
 const known = ['from', 'until', 'chunkBytesMax', 'signal', 'onProgress']
@@ -21,12 +21,14 @@ export async function backupStore(
   const { from, until, chunkBytesMax } = options
   if (chunkBytesMax !== undefined)
     checkInteger(chunkBytesMax, 'backup.chunkBytesMax', 1, limits.backupChunkBytesMax)
-  const { log, projector } = store
-  const newest = projector.position
-  const position = (point: NonNullable<BackupOptions['from']>) => resolvePoint(log, newest, checkPoint(point))
-  return backupLog(log, folder, {
-    ...options,
-    from: from === undefined ? undefined : await position(from),
-    until: until === undefined ? newest : await position(until),
-  })
+  const position = async (point: unknown) => positionOf(store, checkPoint(point))
+  const end = until === undefined ? store.projector.position : await position(until)
+  const begin = from === undefined ? undefined : await position(from)
+  // Retention keeps what the backup is about to read.
+  const release = store.pins.hold(`backup into ${folder}`, end)
+  try {
+    return await backupLog(store.log, folder, { ...options, from: begin, until: end })
+  } finally {
+    release()
+  }
 }

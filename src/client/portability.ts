@@ -43,7 +43,7 @@ export async function restore(
   checkTransfer(given, 'restore')
   checkFlag(given.dryRun, 'restore.dryRun')
   checkFlag(given.buildIndexes, 'restore.buildIndexes')
-  if (given.until !== undefined) checkPoint(given.until)
+  checkUntil(given.until, 'restore.until')
   checkFolder(given.path, 'restore.path')
   return restoreBackup(checkFolders(source, 'restore.source'), options, {
     create: (folder, identity) => Store.openFolder(folder, { identity, indexLater: true }),
@@ -167,12 +167,17 @@ function checkReplayOptions(options: ReplayTargetOptions): void {
   checkFlag(given.follow, 'replay.follow')
   checkFlag(given.buildIndexes, 'replay.buildIndexes')
   checkFlag(given.keepVectors, 'replay.keepVectors')
-  if (given.until === undefined) return
-  checkPoint(given.until)
-  if (given.follow === true)
+  checkUntil(given.until, 'replay.until')
+  if (given.until !== undefined && given.follow === true)
     throw new AnnalsError('invalid_argument', 'replay: until and follow contradict each other.', {
       fate: 'not_written',
     })
+}
+
+/** A position or a Date; a tag is known only to the store that it stands in. */
+function checkUntil(until: unknown, place: string): void {
+  if (until === undefined) return
+  if (typeof checkPoint(until) === 'string') throw invalid(place, 'must be a position or a Date', until)
 }
 
 function checkFolders(source: unknown, place: string): string[] {

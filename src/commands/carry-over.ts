@@ -5,7 +5,7 @@
  */
 import { AnnalsError, show } from '../errors.ts'
 import type { CollectionFact, DatabaseFact, DeleteFact, Fact, PutFact } from '../types.ts'
-import { type DecisionState, type Draft, here, type LiveRecord } from './decide.ts'
+import { type DecisionState, type Draft, here, type LiveRecord } from './decision.ts'
 
 /**
  * The draft that says in this state what `fact` said in another log; `null` when it says nothing here, because

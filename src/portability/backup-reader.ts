@@ -62,7 +62,7 @@ export class BackupReader {
   }
 
   /** The position at the end of a commit that a point stands for. Throws `position_not_reached`. */
-  async resolve(point: Point | undefined): Promise<number> {
+  async resolve(point: Exclude<Point, string> | undefined): Promise<number> {
     const { position: newest } = this.head
     if (point === undefined) return newest
     if (point instanceof Date) return this.#lastCommitAt(point.getTime())

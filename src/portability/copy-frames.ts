@@ -9,7 +9,9 @@ import type { TransferOptions } from './progress.ts'
 export interface CopyTarget {
   readonly log: OperationLog
   readonly projector: Projector
-  readonly writer: { exclusively<T>(work: () => Promise<T>): Promise<T> }
+  /** Takes out of the files what the frames say is erased. */
+  readonly caretaker: { resume(): Promise<unknown> }
+  readonly writer: { exclusive(job: () => Promise<void>): Promise<void> }
 }
 
 export interface CopyOptions extends TransferOptions {
@@ -32,7 +34,7 @@ export async function copyFrames(
   for await (const group of groups(frames)) {
     signal?.throwIfAborted()
     const reached = group.at(-1)!.position
-    await target.writer.exclusively(async () => {
+    await target.writer.exclusive(async () => {
       await target.projector.catchUp()
       await target.log.appendFrames(group, origin?.(reached))
       applyTo(
@@ -43,6 +45,7 @@ export async function copyFrames(
     bytes += group.reduce((sum, frame) => sum + frame.bytes.length, 0)
     onProgress?.({ position: reached, until, bytes })
   }
+  await target.caretaker.resume()
 }
 
 /** Derives from what was just appended. Throws `projection_failed`: the log is ahead then, and catches up later. */

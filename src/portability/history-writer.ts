@@ -1,5 +1,6 @@
 import { carryOver } from '../commands/carry-over.ts'
-import { type Draft, place } from '../commands/decide.ts'
+import { place } from '../commands/decide.ts'
+import type { Draft } from '../commands/decision.ts'
 import { PendingState } from '../commands/pending-state.ts'
 import { AnnalsError } from '../errors.ts'
 import type { Origin } from '../log/operation-log.ts'
@@ -49,14 +50,15 @@ export class HistoryWriter {
   }
 
   /** Appends commits, in order; answers how many operation records they became. */
-  write(commits: readonly HistoricalCommit[]): Promise<number> {
-    return this.#target.writer.exclusively(async () => {
+  async write(commits: readonly HistoricalCommit[]): Promise<number> {
+    const before = this.#head
+    await this.#target.writer.exclusive(async () => {
       await this.#target.projector.catchUp()
       const { head } = this.#target.log
       if (head !== this.#head) throw writtenBySomebodyElse(this.#head, head)
       for (const group of decidable(commits)) await this.#writeGroup(group)
-      return this.#head - head
     })
+    return this.#head - before
   }
 
   async #writeGroup(commits: readonly HistoricalCommit[]): Promise<void> {

@@ -19,7 +19,7 @@ export interface ReplaySource {
   /** Root at `head`, where that is known without reading. */
   readonly root: Buffer | null
   /** The position at the end of a commit that a point stands for. */
-  resolve(point: Point | undefined): Promise<number>
+  resolve(point: Exclude<Point, string> | undefined): Promise<number>
   frames(range: FramesOfBackup): AsyncGenerator<LogFrame, void>
   /** Reads a single operation record. */
   readonly read: OperationLog['read']
@@ -70,7 +70,7 @@ export class StoreSource implements ReplaySource {
     return this.#log.head === this.head ? this.#log.root : null
   }
 
-  async resolve(point: Point | undefined): Promise<number> {
+  async resolve(point: Exclude<Point, string> | undefined): Promise<number> {
     return point === undefined ? this.head : resolvePoint(this.#log, this.head, point)
   }
 
@@ -115,7 +115,7 @@ export class BackupSource implements ReplaySource {
     return Buffer.from(this.#reader.head.root, 'hex')
   }
 
-  resolve(point: Point | undefined): Promise<number> {
+  resolve(point: Exclude<Point, string> | undefined): Promise<number> {
     return this.#reader.resolve(point)
   }
 

@@ -15,7 +15,7 @@ import { transformed } from './stages.ts'
 
 export interface ReplayOptions extends TransferOptions, CollectionChanges {
   /** How far to go; default: the source's newest commit. */
-  until?: Point
+  until?: Exclude<Point, string>
   /** Which collections, under which names, and how; default: all as they are. */
   collections?: CollectionChoice
   /** Go on with what the source writes from now on, until the signal or the source's close. */

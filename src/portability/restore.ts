@@ -12,7 +12,7 @@ export interface RestoreOptions extends TransferOptions {
   /** The folder of the new store: one that is not there, or that is empty. */
   path: string
   /** How far to go; default: the end of the backup. A point inside a commit is the commit before. */
-  until?: Point
+  until?: Exclude<Point, string>
   /** Only say what would be done. */
   dryRun?: boolean
   /**
