@@ -151,6 +151,34 @@ describe('a replay without changes', () => {
   })
 })
 
+describe('what was erased', () => {
+  test('is taken out of a standby and of a restored store, too, and is not carried over by a replay', async () => {
+    const folder = temporary()
+    const source = await library(join(folder, 'store'))
+    await replay(source, join(folder, 'standby'))
+    await source.backup(join(folder, 'backup'))
+    await source.erase({ collection: 'notes', ids: ['b'] }, { actor: 'ada', reason: 'asked for' })
+    await replay(source, join(folder, 'standby'))
+    await source.backup(join(folder, 'backup'))
+    await restore(join(folder, 'backup'), { path: join(folder, 'restored') })
+    for (const path of ['standby', 'restored']) {
+      const copy = open(join(folder, path))
+      expect(await rootOf(copy)).toBe(await rootOf(source))
+      const erased = []
+      for await (const { record } of (await copy.store()).log.range())
+        if ('recordId' in record && record.recordId === 'b') erased.push(record.state)
+      expect(erased).toEqual([null, null, null].slice(0, erased.length))
+      await expectSame(expect, copy, source)
+    }
+    await replay(source, join(folder, 'replayed'), { configuration: { hnsw: { ef_search: 50 } } })
+    const kept = await open(join(folder, 'replayed')).getCollection({
+      name: 'notes',
+      embeddingFunction: null,
+    })
+    expect((await kept.get()).ids).toEqual(['a'])
+  })
+})
+
 describe('a replay into a target that does not fit', () => {
   test('is refused: another store, another source, a changed kind, somebody else’s writes', async () => {
     const folder = temporary()
