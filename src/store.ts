@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { Prover } from './audit/prover.ts'
 import { Writer } from './commands/writer.ts'
 import { type Env, systemEnv } from './env.ts'
 import { AnnalsError, messageOf } from './errors.ts'
@@ -10,7 +11,9 @@ import type { Medium } from './log/medium.ts'
 import { MemoryMedium } from './log/memory-medium.ts'
 import { openLog } from './log/open-log.ts'
 import type { OperationLog, Recovery, RecoveryReport } from './log/operation-log.ts'
+import { type RepairOptions, type RepairResult, repair } from './maintenance/repair.ts'
 import { Sealer } from './maintenance/sealer.ts'
+import { type VerifyOptions, type VerifyParts, type VerifyResult, verify } from './maintenance/verify.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
 import { Manifest } from './projections/metadata/manifest.ts'
@@ -77,6 +80,7 @@ export class Store {
   readonly projector: Projector
   readonly writer: Writer
   readonly reader: Reader
+  readonly prover: Prover
   readonly report: OpeningReport
   readonly #sealer: Sealer
   readonly #walFolder: WalFolder
@@ -98,6 +102,7 @@ export class Store {
     this.projector = new Projector(log, projection, this.vectors)
     this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
     this.reader = new Reader({ log, catalog, records, vectors: this.vectors })
+    this.prover = new Prover(log)
     this.#sealer = new Sealer({
       projector: this.projector,
       catalog,
@@ -177,10 +182,25 @@ export class Store {
     this.metadata.fold()
   }
 
+  /** Compares everything that the store holds with what it should hold. */
+  verify(options?: VerifyOptions): Promise<VerifyResult> {
+    return verify(this.#verifyParts(), options)
+  }
+
+  /** Puts right whatever is derived from the log. */
+  repair(options?: RepairOptions): Promise<RepairResult> {
+    return repair({ ...this.#verifyParts(), idle: () => this.#sealer.idle() }, options)
+  }
+
   /** Waits for accepted writes, then releases everything; idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  #verifyParts(): VerifyParts {
+    const { log, metadata, manifest, vectors, report } = this
+    return { log, metadata, manifest, vectors, metadataReplaced: report.metadataReplaced }
   }
 
   async #close(): Promise<void> {

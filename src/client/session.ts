@@ -28,3 +28,11 @@ export class ReadPoint {
     return this.#position
   }
 }
+
+/** The positions that two points stand for. */
+export async function resolveBoth(
+  { log }: Store,
+  [from, to]: readonly [Point, Point],
+): Promise<{ from: number; to: number }> {
+  return { from: await resolvePoint(log, from), to: await resolvePoint(log, to) }
+}
