@@ -29,6 +29,8 @@ export interface SegmentCheck {
 
 /** Files up to this size are read and hashed even by a quick verification. */
 const quickDigestBytes = 1024 * 1024
+/** Labels that are looked up before others get the thread. */
+const labelsPerStep = 10_000
 /** Vectors of one segment that are told one by one. */
 const toldMax = 20
 
@@ -130,9 +132,12 @@ async function* checkVectors(
   }
   if (told > toldMax)
     yield finding('more_of_these', where, `${told - toldMax} more vectors are not the log's.`)
-  for (const label of liveLabels(check.live, row.key, firstLabel, nextLabel))
-    if (!labels.has(label))
-      yield finding('vector_missing', where, `The vector of label ${label} is not in it.`)
+  for (let from = firstLabel; from < nextLabel; from += labelsPerStep) {
+    for (const label of liveLabels(check.live, row.key, from, Math.min(nextLabel, from + labelsPerStep)))
+      if (!labels.has(label))
+        yield finding('vector_missing', where, `The vector of label ${label} is not in it.`)
+    await nextTurn()
+  }
 }
 
 interface Element {
@@ -149,19 +154,36 @@ async function* compareVectors(
 ): AsyncGenerator<Finding> {
   const born = bornAt(live, key, elements[0]!.label, elements.at(-1)!.label)
   const positions = elements.map(({ label }) => born.get(label)).filter((at) => at !== undefined)
-  const records = await log.readMany(positions)
-  const vectors = new Map(
-    records.map((record) => [record.position, 'vectorAt' in record ? (record.state?.vector ?? null) : null]),
-  )
+  const vectors = await loggedVectors(log, positions)
   for (const { label, vector } of elements) {
     const at = born.get(label)
-    const logged = at === undefined ? null : (vectors.get(at) ?? null)
+    const logged = at === undefined ? null : vectors.get(at)
+    // A damaged frame is told where it stands; what rests on it cannot be judged.
+    if (logged === undefined) continue
     if (logged === null) {
       if (vector.some((value) => value !== 0))
         yield finding('vector_unaccounted', where, `The log no longer has the vector of label ${label}.`)
     } else if (!sameBits(prepare(space, logged), vector))
       yield finding('vector_differs', where, `The vector of label ${label} is not the one at position ${at}.`)
   }
+}
+
+/** The vectors at the given positions; `null` where they were erased, absent where the frame is damaged. */
+async function loggedVectors(
+  log: OperationLog,
+  positions: readonly number[],
+): Promise<Map<number, Float32Array | null>> {
+  const vectors = new Map<number, Float32Array | null>()
+  try {
+    for (const record of await log.readMany(positions))
+      vectors.set(record.position, 'vectorAt' in record ? (record.state?.vector ?? null) : null)
+  } catch (error) {
+    if (!(error instanceof AnnalsError) || error.code !== 'log_damaged') throw error
+    if (positions.length > 1)
+      for (const position of positions)
+        for (const [at, vector] of await loggedVectors(log, [position])) vectors.set(at, vector)
+  }
+  return vectors
 }
 
 /** Where the vectors of a range of labels stand in the log. */

@@ -55,7 +55,7 @@ const sql: Record<keyof Statements, string> = {
   modifyCollection: `UPDATE collections SET name = @name, metadata = @metadata, configuration = @configuration,
                        changed = @position, last_position = @position WHERE key = @key`,
   deleteCollection: 'UPDATE collections SET died = @died, last_position = @died WHERE key = @key',
-  updateCollection: `UPDATE collections SET last_position = ?, next_label = ?, live_records = ?, dimension = ?
+  updateCollection: `UPDATE collections SET last_position = max(last_position, ?), next_label = ?, live_records = ?, dimension = ?
                      WHERE key = ?`,
   collectionById: 'SELECT * FROM collections WHERE id = ?',
   collectionByKey: 'SELECT * FROM collections WHERE key = ?',
