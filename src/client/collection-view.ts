@@ -83,7 +83,7 @@ export class CollectionView implements ReadableCollection {
     const at = await this.#point.resolve(store)
     const { key } = store.reader.collection(this.id, at)
     const newest = store.records.newestPosition(key, checked)
-    yield* recordHistory(store.log, newest, at ?? store.log.head, order)
+    yield* recordHistory(store.log, newest, at ?? store.projector.position, order)
   }
 
   /** The vectors of a query's texts, or those that were given. */

@@ -35,7 +35,8 @@ export async function logSelection(
   options: CheckedOptions,
 ): Promise<LogSelection> {
   const { after, until, collection, id, actor, types } = options
-  const { log, catalog } = store
+  const { log, catalog, projector } = store
+  const { position: newest } = projector
   const meant = collection === undefined ? null : collectionsMeant(catalog, scope, collection)
   const isIn = operationsIn(catalog, scope)
   const selects = (record: OperationRecord): boolean => {
@@ -46,8 +47,8 @@ export async function logSelection(
     return isIn(record)
   }
   return {
-    after: after === undefined ? 0 : await resolvePoint(log, after),
-    until: until === undefined ? log.head : await resolvePoint(log, until),
+    after: after === undefined ? 0 : await resolvePoint(log, newest, after),
+    until: until === undefined ? newest : await resolvePoint(log, newest, until),
     selects,
   }
 }

@@ -12,7 +12,7 @@ export interface Session {
   readonly database: string
 }
 
-/** Where a view stands: now, or at a point of the past that is resolved once, at the first read. */
+/** Where a view stands: now, or at a point of the past that is resolved once, at the first read that can. */
 export class ReadPoint {
   readonly #point: Point | null
   #position: Promise<number> | null = null
@@ -24,15 +24,20 @@ export class ReadPoint {
   /** The position to read at; `null` for now. */
   resolve(store: Store): Promise<number | null> {
     if (this.#point === null) return Promise.resolve(null)
-    this.#position ??= resolvePoint(store.log, this.#point)
+    this.#position ??= resolvePoint(store.log, store.projector.position, this.#point).catch((error) => {
+      // What lies ahead now may be there at the next read.
+      this.#position = null
+      throw error
+    })
     return this.#position
   }
 }
 
 /** The positions that two points stand for. */
 export async function resolveBoth(
-  { log }: Store,
+  { log, projector }: Store,
   [from, to]: readonly [Point, Point],
 ): Promise<{ from: number; to: number }> {
-  return { from: await resolvePoint(log, from), to: await resolvePoint(log, to) }
+  const { position: newest } = projector
+  return { from: await resolvePoint(log, newest, from), to: await resolvePoint(log, newest, to) }
 }

@@ -21,7 +21,8 @@ export async function acquireStore(folder: string, options: StoreOptions): Promi
   try {
     return await shared.opening
   } catch (error) {
-    folders.delete(folder)
+    // Somebody may have begun anew meanwhile.
+    if (folders.get(folder) === shared) folders.delete(folder)
     throw error
   }
 }

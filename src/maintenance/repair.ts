@@ -26,6 +26,8 @@ export interface RepairResult {
 export interface RepairParts extends VerifyParts {
   /** Settles once no segment is being built any more. */
   idle: () => Promise<void>
+  /** Drops what readers remember of the tables. */
+  forget: () => void
 }
 
 /**
@@ -44,7 +46,8 @@ export async function repair(parts: RepairParts, options: RepairOptions = {}): P
     const check = { log: parts.log, live: parts.metadata.db, checked: nothingChecked(), mend: true }
     for await (const found of verifyMetadata(check, tell('metadata')))
       if (isDerived(found)) repaired.push(found)
-    // Labels may be other ones now: what is loaded is loaded anew.
+    // Labels may be other ones now: what is loaded or remembered is read anew.
+    parts.forget()
     if (repaired.length > 0) parts.vectors.evict(0)
     repaired.push(...(await repairSegments(parts, tell('segments'), signal)))
   }

@@ -55,6 +55,7 @@ export class Sealer {
 
   /** Looks at every collection: for what was left unsealed when the store was closed. */
   lookAtAll(): void {
+    if (this.#stopped) return
     for (const row of this.#parts.catalog.liveCollections()) this.#consider(row)
   }
 

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { Subject } from 'rxjs'
 import { limits } from '../../limits.ts'
 import type { OperationLog } from '../../log/operation-log.ts'
-import type { CollectionConfiguration, OperationRecord, RecordOperation } from '../../types.ts'
+import type { CollectionConfiguration, OperationRecord } from '../../types.ts'
 import type { Manifest, SegmentRow } from '../metadata/manifest.ts'
 import type { LabelRow, RecordTable } from '../metadata/record-table.ts'
 import type { CollectionRow } from '../metadata/rows.ts'
@@ -33,7 +33,7 @@ interface Entry {
   index: VectorIndex | null
   loading: Promise<VectorIndex>
   /** Operations that came in while it was loading. */
-  pending: RecordOperation[]
+  pending: OperationRecord[]
   /** Readers and builders at work; an entry in use is not evicted. */
   users: number
 }
@@ -99,17 +99,13 @@ export class VectorStore {
     }
   }
 
-  /** Follows what was applied to the metadata. */
+  /** Follows what was applied to the metadata. Never throws: an index that cannot follow is loaded anew. */
   apply(records: readonly OperationRecord[]): void {
     for (const record of records) {
-      if (record.type === 'modify-collection') {
-        const index = this.peek(record.collection)
-        if (index !== null) index.hnsw = record.state.configuration.hnsw
-      } else if (record.type === 'add' || record.type === 'update' || record.type === 'delete') {
-        const entry = this.#entries.get(record.collection)
-        if (entry?.index != null) entry.index.apply(record)
-        else entry?.pending.push(record)
-      }
+      const entry = 'collection' in record ? this.#entries.get(record.collection) : undefined
+      if (entry === undefined) continue
+      if (entry.index === null) entry.pending.push(record)
+      else this.#follow(entry.index, record)
     }
   }
 
@@ -132,7 +128,8 @@ export class VectorStore {
     for (const entry of readdirSync(this.#parts.folder, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
-      if (!named.has(path.slice(this.#parts.folder.length + 1))) rmSync(path, { force: true })
+      const name = relative(this.#parts.folder, path).split(sep).join('/')
+      if (!named.has(name)) rmSync(path, { force: true })
     }
   }
 
@@ -140,6 +137,15 @@ export class VectorStore {
     this.#damaged.complete()
     for (const { index } of this.#entries.values()) index?.release()
     this.#entries.clear()
+  }
+
+  #follow(index: VectorIndex, record: OperationRecord): void {
+    try {
+      applyTo(index, record)
+    } catch {
+      // Memory ran out. Forgotten, the index is not asked again; readers that hold it keep their state of it.
+      if ('collection' in record) this.#entries.delete(record.collection)
+    }
   }
 
   #begin(row: CollectionRow): Entry {
@@ -164,7 +170,7 @@ export class VectorStore {
     for (const segment of segments) await this.#loadSegment(index, row, segment, labels)
     const unsealed = labels.filter(({ label }) => label >= index.sealedUpTo)
     await this.#readVectors(unsealed, (label, vector) => index.load(label, vector))
-    for (const record of entry.pending) index.apply(record)
+    for (const record of entry.pending) applyTo(index, record)
     entry.pending = []
     entry.index = index
     return index
@@ -210,4 +216,9 @@ export class VectorStore {
       })
     }
   }
+}
+
+function applyTo(index: VectorIndex, record: OperationRecord): void {
+  if ('vectorAt' in record) index.apply(record)
+  else if (record.type === 'modify-collection') index.hnsw = record.state.configuration.hnsw
 }
