@@ -1,9 +1,8 @@
 import type Database from 'better-sqlite3'
 import { indexable } from '../projections/metadata/metadata-projection.ts'
 
-/** A step is made shorter or longer until it takes about this long. */
-const stepMs = 8
-const termsMax = 512
+/** Postings (a term in a record) that one step compares; it ends with the term that goes beyond. */
+const stepPostings = 5_000
 
 interface Term {
   term: string
@@ -13,15 +12,14 @@ interface Term {
 
 /**
  * Compares the full text indexes of two databases, term by term, through SQLite's own view of an index
- * (https://www.sqlite.org/fts5.html#the_fts5vocab_virtual_table_module). As with tables, each step is
- * synchronous; its length follows the time that the step before took.
+ * (https://www.sqlite.org/fts5.html#the_fts5vocab_virtual_table_module). As with tables, each step is short and
+ * synchronous; a single term that stands in very many records is one step all the same.
  */
 export class FullTextComparison {
   readonly #expected: TermReader
   readonly #found: TermReader
   #after = ''
   #terms = 0
-  #pageTerms = 16
   #done = false
 
   constructor(expected: Database.Database, found: Database.Database) {
@@ -40,23 +38,13 @@ export class FullTextComparison {
 
   /** Compares the next terms; answers the records (`records.added`) that are indexed otherwise. */
   step(): number[] {
-    const startedAt = performance.now()
-    const expected = this.#expected.page(this.#after, this.#pageTerms)
-    const found = this.#found.page(this.#after, this.#pageTerms)
-    const ends = [expected, found]
-      .filter((page) => page.length === this.#pageTerms)
-      .map((page) => page.at(-1)!.term)
+    const pages = [this.#expected.page(this.#after), this.#found.page(this.#after)] as const
+    const ends = pages.filter(({ isLast }) => !isLast).map(({ terms }) => terms.at(-1)!.term)
     const end = ends.sort(byBytes)[0] ?? null
     this.#done = end === null
     if (end !== null) this.#after = end
     const within = ({ term }: Term) => end === null || byBytes(term, end) <= 0
-    const records = this.#differences(expected.filter(within), found.filter(within))
-    const tookMs = performance.now() - startedAt
-    this.#pageTerms = Math.max(
-      1,
-      Math.min(termsMax, tookMs < stepMs ? this.#pageTerms * 2 : this.#pageTerms >> 1),
-    )
-    return [...records]
+    return [...this.#differences(pages[0].terms.filter(within), pages[1].terms.filter(within))]
   }
 
   close(): void {
@@ -95,7 +83,7 @@ export function mendFullText(db: Database.Database, record: number): void {
 /** Reads one index, through two temporary tables that hold nothing themselves. */
 class TermReader {
   readonly #db: Database.Database
-  readonly #page: Database.Statement<[string, number], Term>
+  readonly #page: Database.Statement<[string], Term>
   readonly #digest: Database.Statement<[string], string>
   readonly #records: Database.Statement<[string], number>
 
@@ -106,7 +94,7 @@ class TermReader {
       CREATE VIRTUAL TABLE temp.verified_terms USING fts5vocab(main, documents_fts, 'row');
       CREATE VIRTUAL TABLE temp.verified_records USING fts5vocab(main, documents_fts, 'instance')`)
     // Terms come in the order of their bytes; to ask for that order would make SQLite sort all of them.
-    this.#page = db.prepare('SELECT term, doc AS docs FROM temp.verified_terms WHERE term > ? LIMIT ?')
+    this.#page = db.prepare('SELECT term, doc AS docs FROM temp.verified_terms WHERE term > ?')
     this.#digest = db
       .prepare<[string], string>(
         `SELECT count(*) || ' ' || total(doc) || ' ' || total((doc & 1048575) * 2654435761 & 4294967295)
@@ -118,9 +106,16 @@ class TermReader {
       .pluck()
   }
 
-  /** The next terms. */
-  page(after: string, limit: number): Term[] {
-    return this.#page.all(after, limit)
+  /** The next terms, as many as one step takes. */
+  page(after: string): { terms: Term[]; isLast: boolean } {
+    const terms: Term[] = []
+    let postings = 0
+    for (const term of this.#page.iterate(after)) {
+      terms.push(term)
+      postings += term.docs
+      if (postings >= stepPostings) return { terms, isLast: false }
+    }
+    return { terms, isLast: true }
   }
 
   /** Sums that differ, unless by a rare chance, when the records of a term do. */
