@@ -45,6 +45,7 @@ export async function* checkLog(
     }
   }
   yield* checkReferences(log, page)
+  yield* rules.end()
   onRecords(head, head)
   if (damaged === damagedMax)
     yield finding(
@@ -69,8 +70,8 @@ export async function* checkHead(log: OperationLog): AsyncGenerator<Finding, num
     })) {
       checked += 1
       yield* rules.check(record)
-      if (record.position === head && !endsCommit(record)) yield brokenCommit(record)
     }
+    yield* rules.end()
   } catch (error) {
     if (!(error instanceof AnnalsError) || error.position === undefined) throw error
     yield finding('frame_damaged', `position ${error.position}`, error.message)
@@ -97,7 +98,9 @@ class LogRules {
     if (record.type === 'lost')
       yield finding('record_lost', where, 'Recovery could not read this operation record.')
     if (before !== null) {
-      if (!follows(before, record)) yield brokenCommit(record)
+      // A lost record is told as such; the commit that it belonged to is not told again.
+      const isLost = before.type === 'lost' || record.type === 'lost'
+      if (!isLost && !follows(before, record)) yield brokenCommit(record)
       if (record.commit.committedAt < before.commit.committedAt)
         yield finding(
           'time_backwards',
@@ -106,6 +109,11 @@ class LogRules {
         )
     }
     if ('vectorAt' in record && record.type !== 'delete') yield* this.#checkLabel(record)
+  }
+
+  /** The log must end with a commit. */
+  *end(): Generator<Finding> {
+    if (this.#before !== null && !endsCommit(this.#before)) yield brokenCommit(this.#before)
   }
 
   *#checkLabel({ collection, label, position, vectorAt }: RecordOperation): Generator<Finding> {

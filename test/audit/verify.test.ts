@@ -405,4 +405,21 @@ describe('the log', () => {
     expect(codes(findings)).toEqual(['commit_broken', 'root_mismatch'])
     expect(findings.find(({ code }) => code === 'commit_broken')!.where).toBe('position 17')
   })
+
+  test('that was salvaged is sound again, but for what was lost', async () => {
+    const path = await longLog()
+    for (const position of [4, 17, 405]) await damage(path, position, () => null)
+    const client = new PersistentClient({ path, recovery: 'salvage' })
+    await client.open()
+    await client.flush()
+    const { ok, findings } = await client.verify({ level: 'deep' })
+    await client.close()
+    expect(findings.map(({ code, where }) => [code, where])).toEqual([
+      ['metadata_replaced', 'metadata.sqlite3'],
+      ['record_lost', 'position 4'],
+      ['record_lost', 'position 17'],
+      ['record_lost', 'position 405'],
+    ])
+    expect(ok).toBe(true)
+  })
 })
