@@ -190,20 +190,29 @@ export class Store {
 
   /** Compares everything that the store holds with what it should hold. */
   verify(options?: VerifyOptions): Promise<VerifyResult> {
-    return verify(this.#verifyParts(), options)
+    return this.#whileOpen(verify(this.#verifyParts(), options))
   }
 
   /** Puts right whatever is derived from the log. */
   repair(options?: RepairOptions): Promise<RepairResult> {
     const idle = () => this.#sealer.idle()
     const forget = () => this.reader.forget()
-    return repair({ ...this.#verifyParts(), idle, forget }, options)
+    return this.#whileOpen(repair({ ...this.#verifyParts(), idle, forget }, options))
   }
 
   /** Waits for accepted writes, then releases everything; idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** Whatever fails because the store was closed meanwhile fails for that reason. */
+  #whileOpen<T>(work: Promise<T>): Promise<T> {
+    return work.catch((cause: unknown) => {
+      throw this.isClosed
+        ? new AnnalsError('store_closed', 'The store was closed meanwhile.', { cause })
+        : cause
+    })
   }
 
   #verifyParts(): VerifyParts {

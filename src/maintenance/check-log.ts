@@ -1,7 +1,7 @@
 import { AnnalsError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { MerkleFrontier } from '../log/merkle-tree.ts'
-import type { OperationLog } from '../log/operation-log.ts'
+import type { LogEntry, OperationLog } from '../log/operation-log.ts'
 import type { Commit, OperationRecord, RecordOperation } from '../types.ts'
 import { type Finding, finding } from './findings.ts'
 
@@ -24,25 +24,21 @@ export async function* checkLog(
   const rules = new LogRules()
   let damaged = 0
   let page: OperationRecord[] = []
-  for (let next = 1; next <= head && damaged < damagedMax; ) {
-    try {
-      for await (const { record, leaf } of log.range({ after: next - 1, until: head })) {
-        frontier.append(leaf)
-        next = record.position + 1
-        page.push(record)
-        yield* rules.check(record)
-        if (page.length < limits.readAheadRecords) continue
-        yield* checkReferences(log, page)
-        onRecords(record.position, head)
-        page = []
-      }
-    } catch (error) {
-      if (!(error instanceof AnnalsError) || error.position === undefined) throw error
+  for await (const found of readEach(log, head)) {
+    if ('message' in found) {
       damaged += 1
-      yield finding('frame_damaged', `position ${error.position}`, error.message)
-      next = error.position + 1
       rules.forget()
+      yield finding('frame_damaged', `position ${found.position}`, found.message)
+      if (damaged === damagedMax) break
+      continue
     }
+    frontier.append(found.leaf)
+    page.push(found.record)
+    yield* rules.check(found.record)
+    if (page.length < limits.readAheadRecords) continue
+    yield* checkReferences(log, page)
+    onRecords(found.record.position, head)
+    page = []
   }
   yield* checkReferences(log, page)
   yield* rules.end()
@@ -56,6 +52,33 @@ export async function* checkLog(
   if (damaged > 0 || frontier.root().equals(expected.root())) return
   const message = `The leaves 1 to ${head} do not make the tree that the log vouches for.`
   yield finding('root_mismatch', `positions 1 to ${head}`, message)
+}
+
+/** Every operation record up to `head`, or what is wrong with it. */
+async function* readEach(
+  log: OperationLog,
+  head: number,
+): AsyncGenerator<LogEntry | { position: number; message: string }> {
+  // LevelDB may refuse a whole page for one damaged block: up to here records are read one by one.
+  let oneByOne = 0
+  for (let next = 1; next <= head; ) {
+    try {
+      const until = next <= oneByOne ? next : head
+      for await (const entry of log.range({ after: next - 1, until })) {
+        next = entry.record.position + 1
+        yield entry
+      }
+    } catch (error) {
+      if (!(error instanceof AnnalsError) || error.code === 'store_closed') throw error
+      if (error.position === undefined && next > oneByOne) {
+        oneByOne = Math.min(head, next + limits.readAheadRecords - 1)
+        continue
+      }
+      const position = error.position ?? next
+      yield { position, message: error.message }
+      next = position + 1
+    }
+  }
 }
 
 /** Reads just the newest commit and what stands before it: whether the log ends as it should. */

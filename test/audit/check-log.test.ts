@@ -1,6 +1,7 @@
 /** Logs whose frames are good, one by one, and that break a rule all the same: each rule is held by a finding. */
 import { describe, expect, test } from 'vitest'
 import { systemEnv } from '../../src/env.ts'
+import { AnnalsError } from '../../src/errors.ts'
 import { MemoryMedium } from '../../src/log/memory-medium.ts'
 import { openLog } from '../../src/log/open-log.ts'
 import type { OperationLog } from '../../src/log/operation-log.ts'
@@ -146,4 +147,31 @@ describe('a log', () => {
   ])('with %s', async (_, records, expected) => {
     expect(await findings(records)).toEqual(expected)
   })
+})
+
+test('a page that cannot be read as a whole is read one by one, and what cannot be read is named', async () => {
+  const records = Array.from({ length: 600 }, (_, index) => operation(index + 1))
+  const log = await logOf(records)
+  const unreadable = [300, 301, 600]
+  const broken: OperationLog = Object.create(log, {
+    head: { value: log.head },
+    frontier: { value: log.frontier },
+    readMany: { value: (positions: number[]) => log.readMany(positions) },
+    range: {
+      value: async function* ({ after = 0, until = log.head }) {
+        for (let next = after + 1; next <= until; ) {
+          // As LevelDB does: one bad block fails the reading of a page.
+          const last = Math.min(until, next + 255)
+          if (unreadable.some((at) => at >= next && at <= last))
+            throw new AnnalsError('log_unavailable', 'The operation log cannot be read: Corruption.')
+          for await (const entry of log.range({ after: next - 1, until: last })) yield entry
+          next = last + 1
+        }
+      },
+    },
+  })
+  const found = await gather(checkLog(broken, () => undefined))
+  expect(found.map(({ code, where }) => [code, where])).toEqual(
+    unreadable.map((position) => ['frame_damaged', `position ${position}`]),
+  )
 })

@@ -153,6 +153,19 @@ describe('a sound store', () => {
   })
 })
 
+test('a verification whose store is closed meanwhile says so', async () => {
+  const { client } = await busyStore()
+  const steps: string[] = []
+  const verifying = client.verify({
+    level: 'deep',
+    onProgress: ({ step }) => {
+      if (step === 'metadata' && !steps.includes(step)) void client.close()
+      steps.push(step)
+    },
+  })
+  await expect(verifying).rejects.toMatchObject({ code: 'store_closed' })
+})
+
 describe('rows that were changed behind the store', () => {
   const one = "(SELECT added FROM records WHERE id = 'n43')"
   test.each([
