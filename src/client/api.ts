@@ -390,8 +390,18 @@ export interface Client extends ReadableClient {
    * (PEM or `KeyObject`) it is a signed note that `verifyCheckpoint` checks anywhere.
    */
   checkpoint(privateKey?: KeyObject | string): Promise<IssuedCheckpoint>
-  /** Compares everything that the store holds with what it should hold; default level `full`. Changes nothing. */
+  /**
+   * Compares everything that the store holds with what it should hold; default level `full`. Changes nothing;
+   * reads and writes go on. Damage is no error but a finding. Errors: `store_closed`, the signal's reason.
+   *
+   * @example
+   * const { ok, findings } = await client.verify({ level: 'deep' })
+   * for (const { severity, where, message, hint } of findings) console.log(severity, where, message, hint)
+   */
   verify(options?: VerifyOptions): Promise<VerifyResult>
-  /** Puts right whatever is derived from the log, and names what only a backup can bring back. */
+  /**
+   * Puts right whatever is derived from the log, rows in place and segments by building them again, and names
+   * what only a backup can bring back. Reads and writes go on. Errors: `store_closed`, the signal's reason.
+   */
   repair(options?: RepairOptions): Promise<RepairResult>
 }

@@ -114,7 +114,12 @@ const step = fc.oneof(
     }),
   },
 )
-type Step = { kind: 'upsert' | 'delete' | 'modify' | 'drop'; what: number; picks: number[]; on: number }
+type Step = {
+  kind: 'upsert' | 'delete' | 'modify' | 'drop'
+  what: number
+  picks: readonly number[]
+  on: number
+}
 
 async function take(client: Client, { kind, what, picks, on }: Step): Promise<void> {
   const name = names[on]!
