@@ -10,6 +10,7 @@ import type { OperationLog } from '../log/operation-log.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import { type CollectionRow, parseMetadata, type VersionRow } from '../projections/metadata/rows.ts'
+import type { Reader } from '../readers/reader.ts'
 import type {
   CollectionConfiguration,
   CollectionOperation,
@@ -70,6 +71,7 @@ export interface DiffParts {
   log: OperationLog
   catalog: Catalog
   records: RecordTable
+  reader: Reader
 }
 
 export interface DiffRequest {
@@ -259,7 +261,11 @@ class Differ {
     const known = this.#standing.get(id)
     if (known !== undefined) return known
     const row = this.#parts.catalog.everById(id)
-    const stands = (at: number) => row !== undefined && row.key <= at && (row.died === null || row.died > at)
+    const stands = (at: number) => {
+      if (row === undefined || row.key > at || (row.died !== null && row.died <= at)) return false
+      // Refuses a point that the collection's history does not reach back to.
+      return this.#parts.reader.collection(id, at).id === id
+    }
     const name = this.#parts.catalog.collectionById(id, this.#to)?.name ?? row?.name ?? ''
     const standing =
       row === undefined ? null : { row, name, atFrom: stands(this.#from), atTo: stands(this.#to) }
