@@ -21,7 +21,7 @@ export interface RowDifference {
 }
 
 /** Rows that are compared in one turn of the event loop. */
-const pageRows = 200
+const pageRows = 100
 
 /** What is not derived from the log: the manifest, work under way, and the tables inside full text. */
 const notDerived = /^(sqlite_|documents_fts)|^(segments|redactions)$/
