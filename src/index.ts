@@ -33,6 +33,7 @@ export type {
   CreateCollectionOptions,
   Database,
   DeleteOptions,
+  EraseOptions,
   GetCollectionOptions,
   GetOptions,
   HistoryOptions,
@@ -44,6 +45,7 @@ export type {
   ReadableClient,
   ReadableCollection,
   StoreStats,
+  Tag,
   Tenant,
 } from './client/api.ts'
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
@@ -55,6 +57,7 @@ export { TransformersEmbeddingFunction, type TransformersOptions } from './embed
 export type { Env } from './env.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
+export type { Erasure, VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
 export type {
   Checked,
   Finding,
@@ -63,6 +66,7 @@ export type {
   VerifyLevel,
   VerifyProgress,
 } from './maintenance/findings.ts'
+export type { ReindexOptions, ReindexReport } from './maintenance/reindexer.ts'
 export type { RepairOptions, RepairResult } from './maintenance/repair.ts'
 export type { VerifyOptions, VerifyResult } from './maintenance/verify.ts'
 export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
@@ -82,6 +86,7 @@ export type {
   OperationType,
   Point,
   RecordImage,
+  Retention,
   Space,
   Vector,
   Where,

@@ -1,7 +1,7 @@
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { OperationRecord, OperationType, RecordOperation, RecordState } from '../types.ts'
-import { type ChangedParts, changedKeys } from './operation.ts'
+import { type ChangedParts, changedKeys, collectionOf } from './operation.ts'
 
 /** One operation record as a person reads it. */
 export interface LogLine {
@@ -51,7 +51,7 @@ export async function* logLines(
 async function lineOf(log: OperationLog, record: OperationRecord, names: CollectionNames): Promise<LogLine> {
   const { position, type, commit } = record
   const { first, count, committedAt, actor, reason, idempotencyKey } = commit
-  const collection = 'collection' in record ? record.collection : null
+  const collection = collectionOf(record)
   const isRecord = 'vectorAt' in record
   const changed = isRecord ? await changedBy(log, record) : null
   return {
@@ -110,7 +110,21 @@ function subjectOf(record: OperationRecord): string {
     return `collection ${(record.state as { name: string }).name}`
   if ('database' in record) return `database ${record.tenant}/${record.database}`
   if ('tenant' in record) return `tenant ${record.tenant}`
-  return record.type === 'lost' ? 'given up by recovery' : record.type
+  switch (record.type) {
+    case 'create-tag':
+    case 'delete-tag':
+      return `tag ${record.name} for position ${record.at}`
+    case 'set-retention':
+      return `retention ${JSON.stringify(record.retention.history)}`
+    case 'vacuum':
+      return `${record.versions.length} superseded versions, history from ${record.horizon}`
+    case 'erase':
+      return `records ${record.ids.join(', ')}`
+    case 'lost':
+      return 'given up by recovery'
+    default:
+      return record.type
+  }
 }
 
 function sizesOf(state: RecordState | null): LogLine['sizes'] {

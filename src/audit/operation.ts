@@ -41,3 +41,9 @@ export function isChanged({ embedding, document, uri, metadata }: ChangedParts):
 function textOf(metadata: Metadata | null, key: string): string | undefined {
   return metadata !== null && Object.hasOwn(metadata, key) ? JSON.stringify(metadata[key]) : undefined
 }
+
+/** UUID of the collection that an operation concerns; `null` where it concerns none, or all. */
+export function collectionOf(record: OperationRecord): string | null {
+  if ('collection' in record) return record.collection
+  return 'scope' in record ? record.scope : null
+}

@@ -1,13 +1,14 @@
 import type { LogSelection } from '../audit/log-entries.ts'
+import { collectionOf } from '../audit/operation.ts'
 import { operationTypeNumbers } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
-import { resolvePoint } from '../readers/as-of.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
 import type { OperationRecord, OperationType } from '../types.ts'
 import { checkArray, checkId, checkKeys, checkObject, checkText, invalid } from '../validation/values.ts'
 import type { LogOptions } from './api.ts'
 import { collectionsMeant, operationsIn, type Scope } from './operation-scope.ts'
+import { positionOf } from './session.ts'
 
 type CheckedOptions = Omit<LogOptions, 'type'> & { types: Set<OperationType> | null }
 
@@ -35,22 +36,26 @@ export async function logSelection(
   options: CheckedOptions,
 ): Promise<LogSelection> {
   const { after, until, collection, id, actor, types } = options
-  const { log, catalog, projector } = store
-  const { position: newest } = projector
+  const { catalog, projector } = store
   const meant = collection === undefined ? null : collectionsMeant(catalog, scope, collection)
   const isIn = operationsIn(catalog, scope)
   const selects = (record: OperationRecord): boolean => {
     if (types !== null && !types.has(record.type)) return false
     if (actor !== undefined && record.commit.actor !== actor) return false
-    if (id !== undefined && !('recordId' in record && record.recordId === id)) return false
-    if (meant !== null) return 'collection' in record && meant.has(record.collection)
+    if (id !== undefined && !concernsRecord(record, id)) return false
+    if (meant !== null) return meant.has(collectionOf(record) ?? '')
     return isIn(record)
   }
   return {
-    after: after === undefined ? 0 : await resolvePoint(log, newest, after),
-    until: until === undefined ? newest : await resolvePoint(log, newest, until),
+    after: after === undefined ? 0 : await positionOf(store, after),
+    until: until === undefined ? projector.position : await positionOf(store, until),
     selects,
   }
+}
+
+function concernsRecord(record: OperationRecord, id: string): boolean {
+  if ('recordId' in record) return record.recordId === id
+  return record.type === 'erase' && record.ids.includes(id)
 }
 
 function checkTypes(value: unknown): Set<OperationType> {

@@ -1,3 +1,4 @@
+import { collectionOf } from '../audit/operation.ts'
 import { AnnalsError, show } from '../errors.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { OperationRecord } from '../types.ts'
@@ -8,20 +9,23 @@ export interface Scope {
   database: string
 }
 
-/** Accepts the operations on a database, its collections, their records, and the tenant. */
+/** Accepts the operations on a database, its collections, their records, the tenant, and the store as a whole. */
 export function operationsIn(
   catalog: Catalog,
   { tenant, database }: Scope,
 ): (record: OperationRecord) => boolean {
   const mine = new Map<string, boolean>()
   return (record) => {
-    if ('collection' in record) {
-      const known = mine.get(record.collection) ?? catalog.isIn(record.collection, tenant, database)
-      mine.set(record.collection, known)
+    const collection = collectionOf(record)
+    if (collection !== null) {
+      const known = mine.get(collection) ?? catalog.isIn(collection, tenant, database)
+      mine.set(collection, known)
       return known
     }
     if ('database' in record) return record.tenant === tenant && record.database === database
-    return 'tenant' in record && record.tenant === tenant
+    if ('tenant' in record) return record.tenant === tenant
+    // Tags and the retention of the whole store concern everybody.
+    return true
   }
 }
 

@@ -88,6 +88,13 @@ export interface OperationLog {
   range(options?: ReadOptions): AsyncGenerator<LogEntry, void, undefined>
   /** The leaves of the tree in order, for proofs: headers checked by their digests, payloads not looked at. */
   leaves(options?: ReadOptions): AsyncGenerator<LogLeaf, void, undefined>
+  /**
+   * Removes salt and payload of the given records for good; headers, leaves and root stay. Not beside an
+   * `append`. Answers the bytes removed. Repeating it is safe; the bytes are out of the files after `compact`.
+   */
+  redact(positions: readonly number[]): Promise<number>
+  /** Has the files rewritten, so that what was overwritten is gone from them. */
+  compact(): Promise<void>
   /** Releases the log; idempotent. */
   close(): Promise<void>
 }
