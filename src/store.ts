@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { Prover } from './audit/prover.ts'
 import { Writer } from './commands/writer.ts'
 import { type Env, systemEnv } from './env.ts'
 import { AnnalsError, messageOf } from './errors.ts'
@@ -15,7 +16,9 @@ import { Pins } from './log/pins.ts'
 import { Caretaker } from './maintenance/caretaker.ts'
 import { Redactor } from './maintenance/redactor.ts'
 import { Reindexer } from './maintenance/reindexer.ts'
+import { type RepairOptions, type RepairResult, repair } from './maintenance/repair.ts'
 import { Sealer } from './maintenance/sealer.ts'
+import { type VerifyOptions, type VerifyParts, type VerifyResult, verify } from './maintenance/verify.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
 import { finishSwap, migrateFolder } from './portability/migrate.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
@@ -91,6 +94,7 @@ export class Store {
   readonly projector: Projector
   readonly writer: Writer
   readonly reader: Reader
+  readonly prover: Prover
   readonly pins: Pins = new Pins()
   readonly caretaker: Caretaker
   readonly reindexer: Reindexer
@@ -115,6 +119,7 @@ export class Store {
     this.projector = new Projector(log, projection, this.vectors)
     this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
     this.reader = new Reader({ log, catalog, records, vectors: this.vectors })
+    this.prover = new Prover(log)
     const builders = new SegmentBuilders()
     this.#sealer = new Sealer({
       projector: this.projector,
@@ -263,10 +268,36 @@ export class Store {
     await this.flush()
   }
 
+  /** Compares everything that the store holds with what it should hold. */
+  verify(options?: VerifyOptions): Promise<VerifyResult> {
+    return this.#whileOpen(verify(this.#verifyParts(), options))
+  }
+
+  /** Puts right whatever is derived from the log. */
+  repair(options?: RepairOptions): Promise<RepairResult> {
+    const idle = () => this.#sealer.idle()
+    const forget = () => this.reader.forget()
+    return this.#whileOpen(repair({ ...this.#verifyParts(), idle, forget }, options))
+  }
+
   /** Waits for accepted writes, then releases everything; idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** Whatever fails because the store was closed meanwhile fails for that reason. */
+  #whileOpen<T>(work: Promise<T>): Promise<T> {
+    return work.catch((cause: unknown) => {
+      throw this.isClosed
+        ? new AnnalsError('store_closed', 'The store was closed meanwhile.', { cause })
+        : cause
+    })
+  }
+
+  #verifyParts(): VerifyParts {
+    const { log, metadata, manifest, vectors, report } = this
+    return { log, metadata, manifest, vectors, metadataReplaced: report.metadataReplaced }
   }
 
   async #close(): Promise<void> {

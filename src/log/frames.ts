@@ -1,9 +1,9 @@
 import { AnnalsError, messageOf } from '../errors.ts'
 import { positionOf, recordKey } from '../format/keys.ts'
-import { type DecodedFrame, decodeFrame, inspectFrame } from '../format/operation-record.ts'
+import { type DecodedFrame, decodeFrame, decodeLeaf, inspectFrame } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { Handle } from './medium.ts'
-import type { LogFrame } from './operation-log.ts'
+import type { LogFrame, LogLeaf } from './operation-log.ts'
 
 /** The raw frames at positions `first` to `last`, by position; damaged LevelDB files may have left holes. */
 export async function readPage(handle: Handle, first: number, last: number): Promise<Map<number, Buffer>> {
@@ -21,6 +21,11 @@ export function checkedFrame(position: number, bytes: Buffer | undefined): Decod
 export function checkedLogFrame(position: number, bytes: Buffer | undefined): LogFrame {
   const found = presentFrame(position, bytes)
   return { position, bytes: found, ...inspectFrame(position, found) }
+}
+
+/** What the frame for `position` adds to the tree. Throws `log_damaged` for a missing or damaged header. */
+export function checkedLeaf(position: number, bytes: Buffer | undefined): LogLeaf {
+  return { position, ...decodeLeaf(position, presentFrame(position, bytes)) }
 }
 
 /** The frame for `position`, unchecked. Throws `log_damaged` for a missing one. */

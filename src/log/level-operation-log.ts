@@ -22,10 +22,10 @@ import {
 } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
-import { checkedFrame, checkedLogFrame, presentFrame, readPage } from './frames.ts'
+import { checkedFrame, checkedLeaf, checkedLogFrame, presentFrame, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
-import type { LogEntry, LogFrame, OperationLog, Origin, ReadOptions } from './operation-log.ts'
+import type { LogEntry, LogFrame, LogLeaf, OperationLog, Origin, ReadOptions } from './operation-log.ts'
 
 /** What an open log starts from: where it ends and whose it is, already checked. */
 export interface LogState {
@@ -159,21 +159,28 @@ export class LevelOperationLog implements OperationLog {
     return frames.map((frame, index) => checkedFrame(positions[index]!, frame).record)
   }
 
-  async *range({ after = 0, until = this.#head }: ReadOptions = {}): AsyncGenerator<LogEntry, void> {
-    for (let next = after + 1; next <= until; ) {
-      const first = next
-      const last = Math.min(first + limits.readAheadRecords - 1, until)
-      const page = await this.#reading((handle) => readPage(handle, first, last))
-      for (; next <= last; next++) yield checkedFrame(next, page.get(next))
-    }
+  range(options: ReadOptions = {}): AsyncGenerator<LogEntry, void> {
+    return this.#pages(options, checkedFrame)
   }
 
-  async *frames({ after = 0, until = this.#head }: ReadOptions = {}): AsyncGenerator<LogFrame, void> {
+  frames(options: ReadOptions = {}): AsyncGenerator<LogFrame, void> {
+    return this.#pages(options, checkedLogFrame)
+  }
+
+  leaves(options: ReadOptions = {}): AsyncGenerator<LogLeaf, void> {
+    return this.#pages(options, checkedLeaf)
+  }
+
+  /** What `check` makes of each position's bytes, read ahead in small pages. */
+  async *#pages<T>(
+    { after = 0, until = this.#head }: ReadOptions,
+    check: (position: number, bytes: Buffer | undefined) => T,
+  ): AsyncGenerator<T, void> {
     for (let next = after + 1; next <= until; ) {
       const first = next
       const last = Math.min(first + limits.readAheadRecords - 1, until)
       const page = await this.#reading((handle) => readPage(handle, first, last))
-      for (; next <= last; next++) yield checkedLogFrame(next, page.get(next))
+      for (; next <= last; next++) yield check(next, page.get(next))
     }
   }
 

@@ -140,7 +140,7 @@ async function rolled(
   until: number,
   signal?: AbortSignal,
 ): Promise<MerkleFrontier> {
-  for await (const { leaf, position } of log.frames({ after: frontier.size, until })) {
+  for await (const { leaf, position } of log.leaves({ after: frontier.size, until })) {
     frontier.append(leaf)
     if (position % 1000 === 0) signal?.throwIfAborted()
   }
