@@ -51,6 +51,8 @@ export type ErrorCode =
   | 'format_unsupported'
   | 'projection_failed'
   | 'segment_damaged'
+  | 'import_failed'
+  | 'export_failed'
   | 'internal'
 
 /** Every code, with its HTTP status and Chroma's name for it. */
@@ -85,6 +87,8 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   format_unsupported: internal,
   projection_failed: internal,
   segment_damaged: internal,
+  import_failed: invalid,
+  export_failed: internal,
   internal,
 }
 

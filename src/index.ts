@@ -33,6 +33,8 @@ export { TransformersEmbeddingFunction, type TransformersOptions } from './embed
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
 export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
+export { type ExportOptions, type ExportReport, exportCollection } from './portability/export.ts'
+export { type ImportOptions, type ImportReport, importCollection } from './portability/import.ts'
 export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
 export type { StoreOptions } from './store.ts'
 export type {

@@ -218,6 +218,12 @@ export interface ReadableClient {
 
 /** A store, seen from one tenant and database. */
 export interface Client extends ReadableClient {
+  /**
+   * The same store seen from another tenant or database; what is not named stays as it is here. Nothing is
+   * opened or checked: the tenant may still have to be created. It ends with the client that it comes from,
+   * and closing it closes nothing else.
+   */
+  scope(scope: { tenant?: string; database?: string }): Client
   /** Opens the store now instead of at the first call; reports what is wrong with it. */
   open(): Promise<void>
   /** Waits for writes handed in and for background sealing, and tidies the metadata file. */

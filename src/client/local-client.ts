@@ -80,6 +80,19 @@ export class LocalClient implements Client, Session {
     await this.store()
   }
 
+  scope(scope: ClientScope): LocalClient {
+    const given = checkObject(scope, 'scope')
+    checkKeys(given, ['tenant', 'database'], 'scope')
+    const { tenant = this.tenant, database = this.database } = scope
+    // The store stays this client's: the other one borrows it, and gives nothing back.
+    const lease: StoreLease = {
+      path: this.#lease.path,
+      acquire: () => this.store(),
+      release: async () => undefined,
+    }
+    return new LocalClient(lease, { tenant, database })
+  }
+
   async flush(): Promise<void> {
     const store = await this.store()
     await this.order.run(
