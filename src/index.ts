@@ -32,9 +32,26 @@ export { FeatureHashingEmbeddingFunction, type FeatureHashingOptions } from './e
 export { TransformersEmbeddingFunction, type TransformersOptions } from './embedding/transformers.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
-export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
+export { importChroma } from './portability/chroma-import.ts'
+export type {
+  ChromaImportOptions,
+  ChromaImportReport,
+  CollectionPlace,
+  ImportedCollectionReport,
+} from './portability/chroma-run.ts'
+export { type ChromaServerImportOptions, importChromaServer } from './portability/chroma-server-import.ts'
+export type {
+  ExchangeFormatName,
+  ExchangeRecord,
+  ExportSource,
+  FailedRecord,
+  ImportClient,
+  ImportTarget,
+} from './portability/exchange-types.ts'
 export { type ExportOptions, type ExportReport, exportCollection } from './portability/export.ts'
 export { type ImportOptions, type ImportReport, importCollection } from './portability/import.ts'
+export type { ExchangeControl, ExchangeProgress } from './portability/progress.ts'
+export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
 export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
 export type { StoreOptions } from './store.ts'
 export type {
