@@ -4,12 +4,11 @@
  * Columns do not stand side by side, so neither way fits into one pass over the records: an export reads them
  * once for each column, and an import puts each column into a temporary file first, one value on a line.
  */
-import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, show } from '../errors.ts'
 import type { Include } from '../types.ts'
-import { type ByteSource, importFailed, type Line, linesOf, Spool } from './byte-source.ts'
+import { ByteSource, importFailed, type Line, linesOf, Spool } from './byte-source.ts'
 import { ColumnScanner } from './column-scanner.ts'
 import type { ExchangeFormat } from './exchange-format.ts'
 import type { RawRow } from './exchange-record.ts'
@@ -146,7 +145,7 @@ async function* zipColumns(
 ): AsyncGenerator<RawRow, void, undefined> {
   const readers = new Map<Column, AsyncGenerator<Line>>()
   for (const column of ['ids' as const, ...present])
-    readers.set(column, linesOf(createReadStream(join(spool.folder, column)), column))
+    readers.set(column, linesOf(new ByteSource(join(spool.folder, column), null).chunks(), column))
   try {
     for (let line = 1; line <= count; line++) {
       const texts: [Column, string | null][] = []

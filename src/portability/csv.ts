@@ -3,7 +3,7 @@
  * JSON texts, so that their types come back. Every text is quoted, and `null` is an empty field without quotes.
  */
 import { pipeline, Readable } from 'node:stream'
-import { parse } from 'csv-parse'
+import { CsvError, parse } from 'csv-parse'
 import { stringify } from 'csv-stringify/sync'
 import { messageOf, show } from '../errors.ts'
 import { type ByteSource, importFailed, recordBytesMax } from './byte-source.ts'
@@ -48,7 +48,7 @@ export const csv: ExchangeFormat = {
       }>)
         yield rawRow(info.lines, record)
     } catch (error) {
-      if (error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_'))
+      if (error instanceof CsvError)
         throw importFailed(`${source.name} is not valid CSV: ${messageOf(error)}.`, error)
       throw error
     }

@@ -16,8 +16,8 @@ const digitsMax = 9
  */
 export function shortestFloat32(value: number): number {
   const magnitude = Math.abs(value)
-  if (!(magnitude >= 1e-10 && magnitude < 1e9)) return value === 0 ? value : shortestExtreme(value)
-  const first = Math.max(0, digitsMin - 1 - Math.floor(Math.log10(magnitude)))
+  if (!(magnitude >= 1e-10 && magnitude < 1e6)) return value === 0 ? value : shortestExtreme(value)
+  const first = digitsMin - 1 - Math.floor(Math.log10(magnitude))
   const last = first + digitsMax - digitsMin
   for (let places = first; places <= last; places++) {
     // A division of two exact doubles is rounded once: the quotient is the double that the text stands for.
@@ -28,9 +28,9 @@ export function shortestFloat32(value: number): number {
   return value
 }
 
-/** The same by way of text: slower, for values that the powers of ten do not reach. */
+/** The same by way of text: slower, for values that the powers of ten do not reach, and those of few bits. */
 function shortestExtreme(value: number): number {
-  for (let digits = digitsMin; digits <= digitsMax; digits++) {
+  for (let digits = 1; digits <= digitsMax; digits++) {
     const candidate = Number(value.toPrecision(digits))
     if (Math.fround(candidate) === value) return candidate
   }

@@ -2,6 +2,7 @@
  * Apache Parquet: `id` string, `document`, `uri` and `metadata` (JSON) optional strings, `embedding` an optional
  * list of float. Row groups are written and read one by one.
  */
+import { isUtf8 } from 'node:buffer'
 import { type FileHandle, open } from 'node:fs/promises'
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer'
@@ -153,15 +154,40 @@ async function readMetadata(file: AsyncBuffer, name: string): Promise<FileMetaDa
   }
 }
 
+/**
+ * The rows of one row group. Column by column: hyparquet starts to read all of a group's columns at once, and when
+ * one is damaged, another's failure is nobody's to handle.
+ */
 async function readRows(
   options: { file: AsyncBuffer; metadata: FileMetaData; rowStart: number; rowEnd: number },
   name: string,
 ): Promise<Record<string, unknown>[]> {
+  const count = options.rowEnd - options.rowStart
+  const rows = Array.from({ length: count }, (): Record<string, unknown> => ({}))
   try {
-    return await parquetReadObjects({ ...options, columns: columnsIn(options.metadata) })
+    for (const column of columnsIn(options.metadata)) {
+      const values: Record<string, unknown>[] = await parquetReadObjects({
+        ...options,
+        columns: [column],
+        parsers,
+      })
+      if (values.length !== count)
+        throw new Error(`the column ${column} has ${values.length} values for ${count} rows`)
+      for (let index = 0; index < count; index++) rows[index]![column] = values[index]![column]
+    }
+    return rows
   } catch (error) {
     throw unreadable(name, error)
   }
+}
+
+/** Text bit for bit: hyparquet's own way drops a byte order mark, and puts question marks for what is no UTF-8. */
+const parsers = {
+  stringFromBytes(bytes: Uint8Array | undefined): string | undefined {
+    if (bytes === undefined) return undefined
+    if (!isUtf8(bytes)) throw new Error('a text is not valid UTF-8')
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  },
 }
 
 /** Names of the columns of the file that are known. */
