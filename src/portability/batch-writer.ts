@@ -26,7 +26,13 @@ interface Entry {
 const batchBytesMax = 16_777_216
 
 /** What the store says of single records; all else (disk full, closed, …) concerns the import as a whole. */
-const refusals: ReadonlySet<string> = new Set(['invalid_argument', 'dimension_mismatch', 'limit_exceeded'])
+const refusals: ReadonlySet<string> = new Set([
+  'invalid_argument',
+  'dimension_mismatch',
+  'limit_exceeded',
+  // Of a record with a document and no vector.
+  'embedding_function_missing',
+])
 
 /**
  * Writes records in batches, in the order in which they come; each batch is one transaction.

@@ -29,6 +29,10 @@ export class ByteSource {
     return typeof this.#source === 'string' ? this.#source : null
   }
 
+  get signal(): AbortSignal | null {
+    return this.#signal
+  }
+
   /** How messages call it. */
   get name(): string {
     return this.path ?? 'The source stream'

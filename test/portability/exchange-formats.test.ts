@@ -107,7 +107,7 @@ describe.each(formats)('%s', (format) => {
         expect([exported, report.records, report.failed]).toEqual([list.length, list.length, 0])
         expect(await contents(into)).toEqual(await contents(from))
       }),
-      { numRuns: 60 },
+      { numRuns: format === 'parquet' ? 30 : 60 },
     )
   })
 
@@ -159,7 +159,7 @@ describe.each(formats)('%s', (format) => {
       fc.asyncProperty(
         fc.nat(bytes.length - 1),
         fc.integer({ min: 1, max: 255 }),
-        // hyparquet can loop for ever over flipped bits: see the guide.
+        // Its decoder can run in circles over flipped bits: see below.
         format === 'parquet' ? fc.constant(true) : fc.boolean(),
         async (at, xor, cut) => {
           const damaged = Buffer.from(cut ? bytes.subarray(0, at) : bytes)
@@ -172,9 +172,31 @@ describe.each(formats)('%s', (format) => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: format === 'parquet' ? 30 : 150 },
     )
   })
+})
+
+it('gives up on a Parquet file that its decoder runs in circles over', async () => {
+  const { ParquetReader } = await import('../../src/portability/parquet-reader.ts')
+  const { readFileSync, writeFileSync } = await import('node:fs')
+  const from = await newCollection()
+  await from.add({ ids: ['a', 'b', 'c'], embeddings: [[1], [2], [3]], documents: ['one', null, 'three'] })
+  const path = join(folder, 'circles.parquet')
+  await exportCollection(from, path, { format: 'parquet' })
+  const bytes = readFileSync(path)
+  for (let at = 40; at < 56; at++) {
+    const damaged = Buffer.from(bytes)
+    damaged[at] = damaged[at]! ^ 8
+    writeFileSync(path, damaged)
+    const reader = new ParquetReader(path, 'damaged', null, 1_000)
+    try {
+      while ((await reader.next()) !== null);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'import_failed' })
+    }
+    await reader.close()
+  }
 })
 
 it('prints float32 with as few digits as bring the same bits back', async () => {
