@@ -30,6 +30,7 @@ export { PersistentClient, type PersistentClientOptions } from './client/persist
 export type { EmbeddingFunction } from './embedding/embedding-function.ts'
 export { FeatureHashingEmbeddingFunction, type FeatureHashingOptions } from './embedding/feature-hashing.ts'
 export { TransformersEmbeddingFunction, type TransformersOptions } from './embedding/transformers.ts'
+export type { Env } from './env.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
 export { importChroma } from './portability/chroma-import.ts'

@@ -43,6 +43,8 @@ export const limits = {
   groupBytesMax: 33_554_432,
   /** Writes that may wait; beyond, callers are told to slow down instead of filling memory. */
   queuedBytesMax: 536_870_912,
+  /** Operation records that are encoded before the event loop gets its turn: about 5 ms. */
+  encodedPerTurn: 250,
   /** Newest part of the log that every open reads and checks: more than LevelDB may have to recover. */
   verifiedAtOpenBytes: 8_388_608,
   /** Free space that must remain: LevelDB loses acknowledged writes when it meets a full disk. */

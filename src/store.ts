@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Writer } from './commands/writer.ts'
 import { type Env, systemEnv } from './env.ts'
 import { AnnalsError, messageOf } from './errors.ts'
+import { writeDurably } from './files.ts'
 import { limits } from './limits.ts'
 import { DiskMedium } from './log/disk-medium.ts'
 import type { Medium } from './log/medium.ts'
@@ -148,17 +149,22 @@ export class Store {
     const parts = await openParts(site, options)
     const store = new Store(parts, site, options)
     try {
+      if (reportFile !== null) store.#writeReport(reportFile)
       store.vectors.removeRubbish()
       await store.projector.catchUp((position, head) => options.onProgress?.({ position, head }))
-      const { lost, truncatedTo } = store.report
-      if (reportFile !== null && (lost.length > 0 || truncatedTo !== null))
-        writeFileSync(reportFile, JSON.stringify({ at: new Date(), ...store.report }, null, 2))
       setImmediate(() => store.#sealer.lookAtAll())
       return store
     } catch (error) {
       await store.close().catch(() => undefined)
       throw error
     }
+  }
+
+  // Before anything is derived from what is left: what was given up must not go unsaid.
+  #writeReport(file: string): void {
+    const { lost, truncatedTo } = this.report
+    if (lost.length === 0 && truncatedTo === null) return
+    writeDurably(file, Buffer.from(JSON.stringify({ at: new Date(), ...this.report }, null, 2)))
   }
 
   get isClosed(): boolean {

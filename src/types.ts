@@ -109,16 +109,23 @@ export interface WriteOptions {
   actor?: string
   /** Why; kept in the log for good. At most 1,024 characters. */
   reason?: string
-  /** A write repeated with the same key answers with the first commit and writes nothing. */
+  /**
+   * A write repeated with the same key answers with the first receipt and writes nothing. At most 256 characters.
+   * Keys count for the whole store and are remembered for good; a write that changes nothing leaves its key unused.
+   */
   idempotencyKey?: string
-  /** The collection's last position as the caller knows it; refused with `conflict` when it has moved on. */
+  /**
+   * Position of the collection's newest operation record as the caller knows it; refused with `conflict` when it has
+   * moved on. For writes to records, `modify` and `deleteCollection`.
+   */
   expectedPosition?: number
 }
 
-/** What a write did. */
+/** What a write did. `asOf(position)` sees it, `asOf(position - count)` the state before it. */
 export interface WriteReceipt {
   /** Position of the write's last operation record; the head when nothing changed. */
   position: number
+  /** The time that the log gave it: never earlier than that of a write before. */
   committedAt: Date
   /** Operation records that it appended; 0 when nothing changed. */
   count: number

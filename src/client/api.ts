@@ -23,25 +23,30 @@ import type {
 export interface GetOptions {
   /** Only these; unknown ones are left out, repeated ones count once. */
   ids?: string[]
+  /** Only records whose metadata passes; together with `whereDocument`, both must. */
   where?: Where
+  /** Only records whose document passes. */
   whereDocument?: WhereDocument
   /** Default: all. */
   limit?: number
+  /** Records to leave out at the beginning; default 0. */
   offset?: number
   /** Default `['documents', 'metadatas']`. */
   include?: Include[]
 }
 
 export interface QueryOptions {
-  /** Either these … */
+  /** Either these, at most 1,000 … */
   queryEmbeddings?: Vector[]
   /** … or these, for the collection's embedding function. */
   queryTexts?: string[]
-  /** Neighbours for each query; default 10. Fewer come where there are fewer. */
+  /** Neighbours for each query, at most 100,000; default 10. Fewer come where there are fewer. */
   nResults?: number
   /** Only among these; unknown ones are left out. */
   ids?: string[]
+  /** Only among records whose metadata passes; together with `whereDocument`, both must. */
   where?: Where
+  /** Only among records whose document passes. */
   whereDocument?: WhereDocument
   /** Default `['documents', 'metadatas', 'distances']`. */
   include?: Include[]
@@ -49,6 +54,7 @@ export interface QueryOptions {
 
 /** Columns of equal length. Without `embeddings`, the collection's embedding function makes them of `documents`. */
 export interface AddRecords {
+  /** At most 10,000, each at most once; 1 to 1,024 characters. */
   ids: string[]
   embeddings?: Vector[]
   documents?: (string | null)[]
@@ -56,10 +62,14 @@ export interface AddRecords {
   uris?: (string | null)[]
 }
 
-/** As `AddRecords`; absent columns and `null` entries leave a record's part as it is. */
+/**
+ * As `AddRecords`; absent columns and `null` entries leave a record's part as it is. So a document or uri can be
+ * replaced, and not removed.
+ */
 export interface PutRecords {
   ids: string[]
   embeddings?: (Vector | null)[]
+  /** A document without an embedding gets one from the embedding function, where there is one. */
   documents?: (string | null)[]
   /** Merged into what is there; a `null` value removes its key. */
   metadatas?: (MetadataUpdate | null)[]
@@ -74,6 +84,7 @@ export interface DeleteOptions {
   limit?: number
 }
 
+/** What is absent stays as it is. */
 export interface ModifyOptions {
   name?: string
   /** Replaces the metadata. */
@@ -101,36 +112,79 @@ export interface ReadableCollection {
   readonly database: string
   readonly metadata: Metadata | null
   readonly configuration: CollectionConfiguration
-  /** Records by id and filter, in insertion order; embeddings bit for bit as they were given. */
+  /**
+   * Records by id and filter, in insertion order; embeddings as the float32 values that were given, bit for bit.
+   * Errors: `invalid_filter`, `invalid_argument`, `collection_not_found`; on a view `position_not_reached`.
+   *
+   * @example
+   * const { ids, documents } = await notes.get({ where: { topic: 'x' }, limit: 20 })
+   */
   get(options?: GetOptions): Promise<GetResult>
-  /** The nearest records to each query. Errors: `dimension_mismatch`, `embedding_function_missing`. */
+  /**
+   * The nearest records to each query, nearest first; at equal distances the older vector comes first.
+   * Distances: squared L2, `1 - cos(a, b)` or `1 - a·b`.
+   * Errors: as `get`, and `dimension_mismatch`, `embedding_function_missing`, `embedding_failed`.
+   *
+   * @example
+   * const [nearest] = (await notes.query({ queryTexts: ['a thought'], nResults: 3 })).rows()
+   */
   query(options: QueryOptions): Promise<QueryResult>
+  /** How many records there are. */
   count(): Promise<number>
   /** The first records, with embeddings; default 10. */
   peek(options?: { limit?: number }): Promise<GetResult>
-  /** Every version that one record ever had, deletes included. */
+  /**
+   * Every version that one record ever had, deletes included; none for an id that was never there.
+   *
+   * @example
+   * for await (const { position, type, actor, after } of notes.history('a')) console.log(position, type, actor, after)
+   */
   history(id: string, options?: HistoryOptions): AsyncIterable<RecordVersion>
 }
 
-/** A collection as it is now. */
+/**
+ * A collection as it is now.
+ *
+ * Each write is a transaction: all of its records or none. When its promise resolves, it is durable and visible to
+ * every read. When it rejects, `fate` says what became of the data. Errors of every write: `invalid_argument`,
+ * `limit_exceeded`, `collection_not_found`, `conflict`, `busy`, `disk_full`, `write_failed`, `log_unavailable`,
+ * `projection_failed`, `store_closed`; of those with records also `dimension_mismatch`,
+ * `embedding_function_missing`, `embedding_failed`.
+ */
 export interface Collection extends ReadableCollection {
-  /** Adds records; ids that exist are skipped. Each call is a transaction: all of its records or none. */
+  /**
+   * Adds records; ids that exist are skipped.
+   *
+   * @example
+   * await notes.add({ ids: ['a'], documents: ['first thought'], metadatas: [{ topic: 'x' }] }, { actor: 'ada' })
+   */
   add(records: AddRecords, options?: WriteOptions): Promise<WriteReceipt>
   /** Changes records; unknown ids are skipped. */
   update(records: PutRecords, options?: WriteOptions): Promise<WriteReceipt>
-  /** Adds what is new and changes what exists. */
+  /** Adds what is new and changes what exists. A record that is new needs an embedding or a document. */
   upsert(records: PutRecords, options?: WriteOptions): Promise<WriteReceipt>
-  /** Removes records; `count` of the receipt says how many. */
+  /** Removes records; `count` of the receipt says how many. Ids that are not there are no error. */
   delete(selection: DeleteOptions, options?: WriteOptions): Promise<WriteReceipt>
+  /** Renames, replaces the metadata, or changes the configuration. Errors: `collection_exists`, `unsupported_option`. */
   modify(changes: ModifyOptions, options?: WriteOptions): Promise<WriteReceipt>
-  /** The collection as it stood at a position or instant; reads only. */
+  /**
+   * Reads of the records as they stood at a position or instant; the point is resolved once, at the first read.
+   * Name, metadata and configuration stay those of this handle: for those of then, take
+   * `client.asOf(point).getCollection`. Error, at the first read: `position_not_reached`.
+   *
+   * @example
+   * const { position, count } = await notes.delete({ ids: ['a'] })
+   * await notes.asOf(position - count).get({ ids: ['a'] }) // still there
+   */
   asOf(point: Point): ReadableCollection
   /** What happened in this collection; see `Client.changes`. */
   changes(options?: ChangeOptions): ChangeFeed
 }
 
 export interface CreateCollectionOptions {
+  /** 3 to 512 characters from `[a-zA-Z0-9._-]`, a letter or digit at both ends. */
   name: string
+  /** At least one key, where it is given. */
   metadata?: Metadata
   configuration?: ConfigurationOptions
   /** Default: the built-in feature hashing; `null`: none, so vectors must be given. */
@@ -144,7 +198,9 @@ export interface GetCollectionOptions {
 }
 
 export interface ListOptions {
+  /** Default 100. */
   limit?: number
+  /** Default 0. */
   offset?: number
 }
 
@@ -183,12 +239,15 @@ export interface CollectionStats {
 export interface StoreStats {
   /** The folder; `null` in memory. */
   path: string | null
+  /** UUID, given once, at creation. */
   storeId: string
+  /** Raised by every recovery that gave up operation records. */
   epoch: number
   /** The newest position. */
   head: number
   /** RFC 6962 root over all positions, hexadecimal. */
   root: string
+  /** Of the newest commit; 1970 in an empty store. */
   committedAt: Date
   /** Collections that are being sealed in the background. */
   sealing: number
@@ -211,7 +270,7 @@ export interface ReadableClient {
     id: string
     embeddingFunction?: EmbeddingFunction | null
   }): Promise<ReadableCollection>
-  /** In the order of their creation; limit default 100. */
+  /** In the order of their creation. */
   listCollections(options?: ListOptions): Promise<ReadableCollection[]>
   countCollections(): Promise<number>
 }
@@ -222,22 +281,34 @@ export interface Client extends ReadableClient {
    * The same store seen from another tenant or database; what is not named stays as it is here. Nothing is
    * opened or checked: the tenant may still have to be created. It ends with the client that it comes from,
    * and closing it closes nothing else.
+   *
+   * @example
+   * const search = client.scope({ tenant: 'acme', database: 'search' })
    */
   scope(scope: { tenant?: string; database?: string }): Client
-  /** Opens the store now instead of at the first call; reports what is wrong with it. */
+  /**
+   * Opens the store now instead of at the first call, and so reports what is wrong with it. Errors: `store_locked`,
+   * `log_damaged`, `log_missing`, `log_tail_lost`, `log_unavailable`, `format_unsupported`, `projection_failed`.
+   */
   open(): Promise<void>
-  /** Waits for writes handed in and for background sealing, and tidies the metadata file. */
+  /** Waits for writes handed in and for background sealing, and tidies the metadata file. Not needed for durability. */
   flush(): Promise<void>
-  /** Waits for accepted writes and releases everything; idempotent. The last client of a folder closes its store. */
+  /**
+   * Waits for accepted writes and releases everything; idempotent. The last client of a folder closes its store.
+   * Await reads before: those under way may fail.
+   */
   close(): Promise<void>
   stats(): Promise<StoreStats>
-  /** Now, in nanoseconds since 1970: Chroma's sign of life. */
+  /** Now, in nanoseconds since 1970, to the millisecond: Chroma's sign of life. */
   heartbeat(): Promise<number>
+  /** Of this package. */
   version(): Promise<string>
   /** Records that one write may hold. */
   getMaxBatchSize(): Promise<number>
 
+  /** Errors: `collection_exists`, `database_not_found`. */
   createCollection(options: CreateCollectionOptions, write?: WriteOptions): Promise<Collection>
+  /** The existing collection as it is, whatever else the options say; else a new one. Error: `database_not_found`. */
   getOrCreateCollection(options: CreateCollectionOptions, write?: WriteOptions): Promise<Collection>
   getCollection(options: GetCollectionOptions): Promise<Collection>
   getCollectionById(options: {
@@ -245,18 +316,33 @@ export interface Client extends ReadableClient {
     embeddingFunction?: EmbeddingFunction | null
   }): Promise<Collection>
   listCollections(options?: ListOptions): Promise<Collection[]>
+  /** Deletes it for the present; `asOf` still reads it. Errors: `collection_not_found`, `conflict`. */
   deleteCollection(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt>
 
+  /** Error: `tenant_exists`. */
   createTenant(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt>
+  /** Error: `tenant_not_found`. */
   getTenant(options: { name: string }): Promise<Tenant>
+  /** In the client's tenant when none is named. Errors: `tenant_not_found`, `database_exists`. */
   createDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt>
+  /** Error: `database_not_found`. */
   getDatabase(options: { name: string; tenant?: string }): Promise<Database>
+  /** By name; none for a tenant that does not exist. */
   listDatabases(options?: ListOptions & { tenant?: string }): Promise<Database[]>
-  /** Deletes a database with all of its collections. */
+  /** Deletes a database with all of its collections. The default one is emptied and stays. Error: `database_not_found`. */
   deleteDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt>
 
-  /** The whole store as it stood at a position or instant; collections deleted since included. */
+  /**
+   * The whole store as it stood at a position or instant, collections deleted since included.
+   * Error, at the first read: `position_not_reached`.
+   */
   asOf(point: Point): ReadableClient
-  /** What happened in this tenant and database, each change with the record before and after. */
+  /**
+   * What happened in this tenant and database, or in one of its collections (by name or UUID), each change with the
+   * record before and after. Errors, at the first change: `position_not_reached`, `collection_not_found`.
+   *
+   * @example
+   * for await (const change of client.changes({ after: lastSeen, live: true })) lastSeen = change.position
+   */
   changes(options?: ChangeOptions & { collection?: string }): ChangeFeed
 }

@@ -12,7 +12,7 @@ export interface Session {
   readonly database: string
 }
 
-/** Where a view stands: now, or at a point of the past that is resolved once, at the first read. */
+/** Where a view stands: now, or at a point of the past that is resolved once, at the first read that can. */
 export class ReadPoint {
   readonly #point: Point | null
   #position: Promise<number> | null = null
@@ -24,7 +24,11 @@ export class ReadPoint {
   /** The position to read at; `null` for now. */
   resolve(store: Store): Promise<number | null> {
     if (this.#point === null) return Promise.resolve(null)
-    this.#position ??= resolvePoint(store.log, store.projector.position, this.#point)
+    this.#position ??= resolvePoint(store.log, store.projector.position, this.#point).catch((error) => {
+      // What lies ahead now may be there at the next read.
+      this.#position = null
+      throw error
+    })
     return this.#position
   }
 }

@@ -21,6 +21,7 @@ export async function acquireStore(folder: string, options: StoreOptions): Promi
   try {
     return await shared.opening
   } catch (error) {
+    // Somebody may have begun anew meanwhile.
     if (folders.get(folder) === shared) folders.delete(folder)
     throw error
   }

@@ -54,8 +54,8 @@ export interface DecisionState {
   collection(id: string): CollectionHead | null
   collectionsIn(tenant: string, database: string): CollectionHead[]
   record(collection: string, id: string): LiveRecord | null
-  /** Position of the newest operation record for an id, deleted ones included; 0 for none. */
-  newestPosition(collection: string, id: string): number
+  /** Position of the operation record that deleted an id, which is not live; 0 when it was never there. */
+  lastDeath(collection: string, id: string): number
   /** Ids of the live records that a filter selects, in insertion order. */
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[]
 }
@@ -98,6 +98,16 @@ export function decide(
     default:
       return decideCatalog(command, state, newId, expectedPosition)
   }
+}
+
+/** An expected position that nothing would be compared with. */
+function refuseExpected(command: CatalogCommand, expectedPosition: number | undefined): void {
+  if (expectedPosition === undefined) return
+  throw new AnnalsError(
+    'unsupported_option',
+    `options.expectedPosition: has no meaning for ${command.kind}, got ${expectedPosition}.`,
+    { fate: 'not_written', hint: 'It is the position of a collection that exists already.' },
+  )
 }
 
 /** Gives drafts their positions, from `first` on, and the commit that they form. */
@@ -162,7 +172,7 @@ function addDraft(collection: string, input: RecordInput, label: number, state: 
     metadata: mergeMetadata(null, metadata),
   }
   const documentAt = document === undefined ? 0 : here
-  const previous = state.newestPosition(collection, id)
+  const previous = state.lastDeath(collection, id)
   return {
     type: 'add',
     collection,
@@ -243,14 +253,8 @@ function decideCatalog(
   newId: NewId,
   expectedPosition: number | undefined,
 ): Decision {
-  if (expectedPosition !== undefined && command.kind.startsWith('create-'))
-    throw new AnnalsError(
-      'unsupported_option',
-      `expectedPosition: what is created has no position yet (${command.kind}).`,
-      {
-        fate: 'not_written',
-      },
-    )
+  if (command.kind !== 'modify-collection' && command.kind !== 'delete-collection')
+    refuseExpected(command, expectedPosition)
   switch (command.kind) {
     case 'create-tenant':
       if (state.hasTenant(command.tenant))
@@ -328,6 +332,8 @@ function modifyCollection(
   if (name !== head.name && state.collectionNamed(head.tenant, head.database, name) !== null)
     throw collectionExists(name)
   const configuration = command.configuration?.(head.configuration) ?? head.configuration
+  if (name === head.name && command.metadata === undefined && command.configuration === undefined)
+    return { drafts: [], collection: head.id }
   const content = { ...stateOf(head), name, metadata, configuration }
   return { drafts: [collectionDraft('modify-collection', head, content)], collection: head.id }
 }

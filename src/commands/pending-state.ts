@@ -66,9 +66,9 @@ export class PendingState implements DecisionState {
     }
   }
 
-  newestPosition(collection: string, id: string): number {
+  lastDeath(collection: string, id: string): number {
     const pending = this.#pending.get(pendingKey(collection, id))
-    return pending?.newest ?? this.#records.newestPosition(this.#key(collection), id)
+    return pending?.newest ?? this.#records.lastDeath(this.#key(collection), id)
   }
 
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[] {

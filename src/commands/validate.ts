@@ -80,7 +80,7 @@ export function validateCollectionMetadata(value: unknown): Metadata | null {
   return metadata
 }
 
-/** What `modify` may change; at least one of it. */
+/** What `modify` may change. */
 export function validateModify(args: unknown): Pick<ModifyCollectionCommand, 'name' | 'metadata'> & {
   configuration: unknown
 } {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -83,9 +84,10 @@ export class Writer {
   }
 
   async #run(): Promise<void> {
-    // Whatever is submitted in the same turn of the event loop belongs to the first group.
-    await null
     while (this.#queue.length > 0) {
+      // Whatever is submitted in the same turn of the event loop belongs to one group; and who was just told of
+      // the group before has had time to go on.
+      await nextTurn()
       const group = this.#takeGroup()
       try {
         await this.#commit(group)
@@ -117,12 +119,32 @@ export class Writer {
 
   /** The way of a write: decide, append, apply, acknowledge. */
   async #commit(group: Waiting[]): Promise<void> {
-    await this.#parts.projector.catchUp()
+    await this.#catchUp()
     const decided = this.#decideAll(group)
     const records = decided.flatMap((one) => one.records)
     await this.#parts.log.append(records)
     this.#apply(records)
     for (const { waiting, outcome } of decided) waiting.resolve(outcome)
+  }
+
+  /** Decisions are made in the state that the log is in: after a failed write, that is found out here. */
+  async #catchUp(): Promise<void> {
+    const { log, projector } = this.#parts
+    await log.ready()
+    try {
+      await projector.catchUp()
+    } catch (error) {
+      if (error instanceof AnnalsError) throw error
+      throw new AnnalsError(
+        'projection_failed',
+        `Earlier writes are in the log but cannot be made readable: ${messageOf(error)}`,
+        {
+          fate: 'not_written',
+          hint: 'Repeat this write once the metadata file can be written again.',
+          cause: error,
+        },
+      )
+    }
   }
 
   #decideAll(group: Waiting[]): Decided[] {

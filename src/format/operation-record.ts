@@ -39,6 +39,12 @@ export const operationTypeNumbers: Readonly<Record<OperationType, number>> = {
   delete: 9,
   lost: 255,
 }
+/** What only says something about one record; all else is needed to make sense of the log. */
+const erasableTypes: ReadonlySet<unknown> = new Set([
+  operationTypeNumbers.add,
+  operationTypeNumbers.update,
+  operationTypeNumbers.delete,
+])
 const operationTypes = new Map(
   Object.entries(operationTypeNumbers).map(([name, number]) => [number, name as OperationType]),
 )
@@ -90,11 +96,19 @@ export function encodeFrame(record: OperationRecord, salt: Uint8Array): EncodedF
   return { bytes, leaf }
 }
 
+/** A frame whose digests have vouched for it, before its payload is decoded. */
+export interface CheckedFrame {
+  leaf: Buffer
+  fields: unknown[]
+  /** `undefined`: erased. */
+  payload: Buffer | undefined
+}
+
 /**
- * Reads the frame that stands at `position`.
- * Throws `log_damaged`, naming the position, unless every digest fits; nothing is decoded before.
+ * Checks the frame that stands at `position`: throws `log_damaged`, naming the position, unless every digest
+ * fits. Of the payload nothing is decoded.
  */
-export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
+export function checkFrame(position: number, bytes: Buffer): CheckedFrame {
   const { leaf, header, rest, state } = splitFrame(position, bytes)
   const fields = decodeCbor(header)
   if (!Array.isArray(fields) || fields[1] !== position)
@@ -103,8 +117,16 @@ export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
       `the frame under it belongs to position ${Array.isArray(fields) ? fields[1] : '?'}`,
     )
   if (fields[0] > logFormatVersion) throw tooNew(position, fields[0])
+  if (state === payloadErased && !erasableTypes.has(fields[2]))
+    throw damaged(position, 'its payload is missing')
   const payload = state === payloadErased ? undefined : checkedPayload(position, rest, fields[15])
-  return { record: recordFrom(fields, payload), leaf }
+  return { leaf, fields, payload }
+}
+
+/** Checks the frame that stands at `position`, and reads it. */
+export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
+  const { leaf, fields, payload } = checkFrame(position, bytes)
+  return { record: recordFrom(fields, payload && decodeCbor(payload)), leaf }
 }
 
 function splitFrame(position: number, bytes: Buffer) {
@@ -122,10 +144,10 @@ function splitFrame(position: number, bytes: Buffer) {
   return { leaf, header, rest, state }
 }
 
-function checkedPayload(position: number, salted: Buffer, commitment: unknown): unknown {
+function checkedPayload(position: number, salted: Buffer, commitment: unknown): Buffer {
   if (!(commitment instanceof Uint8Array) || !sha256(salted).equals(commitment))
     throw damaged(position, 'the digest of its payload does not fit')
-  return decodeCbor(salted.subarray(saltBytes))
+  return salted.subarray(saltBytes)
 }
 
 function encodeHeader(record: OperationRecord, commitment: Buffer): Buffer {

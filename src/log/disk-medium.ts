@@ -1,14 +1,17 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Level } from 'level'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
-import { syncFolder } from '../files.ts'
+import { fileBytes, syncFolder } from '../files.ts'
 import { type BinaryLevel, binaryEncodings, LevelHandle } from './level-handle.ts'
 import type { Entry, EntryRange, Handle, Medium } from './medium.ts'
 
 /** Time stamps of a folder are this coarse: within it, two changes may look like one. */
 const folderClockMs = 20
+
+/** LevelDB's own logs and its tables. */
+const dataFile = /^\d+\.(log|ldb|sst)$/
 
 export interface DiskMediumOptions {
   /** Free bytes that must remain on the disk. */
@@ -40,8 +43,9 @@ export class DiskMedium implements Medium {
     mkdirSync(this.#folder, { recursive: true })
     syncFolder(dirname(this.#folder))
     const present = readdirSync(this.#folder)
-    if (repair) await this.#repair()
-    else this.#refuseBeheaded(present)
+    if (!repair) this.#refuseBeheaded(present)
+    else if (present.some((file) => dataFile.test(file))) await this.#repair()
+    const recoveredBytes = this.#walBytes()
     const db = new Level<Buffer, Buffer>(this.#folder, { ...binaryEncodings })
     try {
       await db.open()
@@ -49,7 +53,7 @@ export class DiskMedium implements Medium {
       throw this.#openError(error)
     }
     syncFolder(this.#folder)
-    return new DiskHandle(db as unknown as BinaryLevel, this.#folder)
+    return new DiskHandle(db as unknown as BinaryLevel, this.#folder, recoveredBytes)
   }
 
   admit(bytes: number): void {
@@ -64,6 +68,11 @@ export class DiskMedium implements Medium {
     )
   }
 
+  #walBytes(): number {
+    const logs = readdirSync(this.#folder).filter((file) => /^\d+\.log$/.test(file))
+    return logs.reduce((sum, file) => sum + (fileBytes(join(this.#folder, file)) ?? 0), 0)
+  }
+
   async #repair(): Promise<void> {
     try {
       await repairLevel(this.#folder)
@@ -73,8 +82,8 @@ export class DiskMedium implements Medium {
   }
 
   #refuseBeheaded(present: string[]): void {
-    const holdsData = present.some((file) => /^(\d+\.(log|ldb|sst)|MANIFEST-\d+)$/.test(file))
-    if (!holdsData || present.includes('CURRENT')) return
+    // A MANIFEST alone is what a process leaves that was killed while LevelDB created the database.
+    if (!present.some((file) => dataFile.test(file)) || present.includes('CURRENT')) return
     throw new AnnalsError('log_damaged', `The operation log in ${this.#folder} has lost its file CURRENT.`, {
       hint: 'Restore from a backup, or open with recovery "salvage", which rebuilds what LevelDB needs.',
     })
@@ -110,11 +119,15 @@ class DiskHandle implements Handle {
   #syncedAtMs: number
   #folderChangedMs: number
 
-  constructor(db: BinaryLevel, folder: string) {
-    this.#level = new LevelHandle(db)
+  constructor(db: BinaryLevel, folder: string, recoveredBytes: number) {
+    this.#level = new LevelHandle(db, recoveredBytes)
     this.#folder = folder
     this.#folderChangedMs = statSync(folder).mtimeMs
     this.#syncedAtMs = Date.now()
+  }
+
+  get recoveredBytes(): number {
+    return this.#level.recoveredBytes
   }
 
   get(key: Buffer): Promise<Buffer | undefined> {

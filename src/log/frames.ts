@@ -13,7 +13,12 @@ export async function readPage(handle: Handle, first: number, last: number): Pro
 
 /** The checked frame for `position`. Throws `log_damaged` for a missing or damaged one. */
 export function checkedFrame(position: number, bytes: Buffer | undefined): DecodedFrame {
-  if (bytes !== undefined) return decodeFrame(position, bytes)
+  return decodeFrame(position, presentFrame(position, bytes))
+}
+
+/** The frame for `position`, unchecked. Throws `log_damaged` for a missing one. */
+export function presentFrame(position: number, bytes: Buffer | undefined): Buffer {
+  if (bytes !== undefined) return bytes
   throw new AnnalsError('log_damaged', `The operation log has no record at position ${position}.`, {
     position,
     hint: 'Restore from a backup, or open with recovery "point-in-time" or "salvage".',
@@ -28,14 +33,19 @@ export async function* frames(
 ): AsyncGenerator<{ position: number; frame: DecodedFrame | Error }> {
   for (let next = after + 1; next <= until; ) {
     const last = Math.min(next + limits.readAheadRecords - 1, until)
-    const page = await readPage(handle, next, last)
-    for (; next <= last; next++) yield { position: next, frame: frameOrError(next, page.get(next)) }
+    const page = await readPage(handle, next, last).catch(() => null)
+    for (; next <= last; next++) yield { position: next, frame: await frameOrError(handle, next, page) }
   }
 }
 
-function frameOrError(position: number, bytes: Buffer | undefined): DecodedFrame | Error {
+/** Where a page cannot be read as a whole, each of its records is tried by itself. */
+async function frameOrError(
+  handle: Handle,
+  position: number,
+  page: Map<number, Buffer> | null,
+): Promise<DecodedFrame | Error> {
   try {
-    return checkedFrame(position, bytes)
+    return checkedFrame(position, page === null ? await handle.get(recordKey(position)) : page.get(position))
   } catch (error) {
     return error instanceof Error ? error : new Error(messageOf(error))
   }

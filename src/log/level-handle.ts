@@ -1,4 +1,5 @@
 import type { AbstractLevel } from 'abstract-level'
+import { AnnalsError, messageOf } from '../errors.ts'
 import type { Entry, EntryRange, Handle } from './medium.ts'
 
 /** Any LevelDB-like database with binary keys and values. */
@@ -9,22 +10,27 @@ export const binaryEncodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' 
 
 /** `Handle` on an open LevelDB database, on disk or in memory. */
 export class LevelHandle implements Handle {
+  readonly recoveredBytes: number
   readonly #db: BinaryLevel
 
-  constructor(db: BinaryLevel) {
+  constructor(db: BinaryLevel, recoveredBytes = 0) {
     this.#db = db
+    this.recoveredBytes = recoveredBytes
   }
 
   get(key: Buffer): Promise<Buffer | undefined> {
-    return this.#db.get(key)
+    return this.#db.get(key).catch(rethrown)
   }
 
   getMany(keys: Buffer[]): Promise<(Buffer | undefined)[]> {
-    return this.#db.getMany(keys)
+    return this.#db.getMany(keys).catch(rethrown)
   }
 
   async entries(range: EntryRange): Promise<Entry[]> {
-    const found = await this.#db.iterator({ ...range }).all()
+    const found = await this.#db
+      .iterator({ ...range })
+      .all()
+      .catch(rethrown)
     return found.map(([key, value]) => ({ key, value }))
   }
 
@@ -41,3 +47,24 @@ export class LevelHandle implements Handle {
     return this.#db.close()
   }
 }
+
+/**
+ * LevelDB's own checks find little, but what they find is damage; so are tables that are cut off, which it reads
+ * before their beginning, and disks that cannot be read. Anything else, such as too many open files, may pass.
+ */
+function rethrown(error: unknown): never {
+  const { code } = error as { code?: unknown }
+  const message = messageOf(error)
+  if (code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && tableDamage.test(message)))
+    throw new AnnalsError('log_damaged', `LevelDB cannot read the operation log: ${message}.`, {
+      hint: 'Restore from a backup, or open with recovery "salvage".',
+      cause: error,
+    })
+  if (code === 'LEVEL_IO_ERROR')
+    throw new AnnalsError('log_unavailable', `LevelDB cannot read the operation log: ${message}.`, {
+      cause: error,
+    })
+  throw error
+}
+
+const tableDamage = /Invalid argument|No such file|Input\/output error/

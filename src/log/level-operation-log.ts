@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import {
@@ -8,10 +9,10 @@ import {
   type StoreRecord,
 } from '../format/head-record.ts'
 import { headKey, recordKey, storeKey } from '../format/keys.ts'
-import { encodeFrame, saltBytes } from '../format/operation-record.ts'
+import { checkFrame, decodeFrame, encodeFrame, saltBytes } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
-import { checkedFrame, readPage } from './frames.ts'
+import { checkedFrame, presentFrame, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
 import type { LogEntry, OperationLog, ReadOptions } from './operation-log.ts'
@@ -41,9 +42,10 @@ export class LevelOperationLog implements OperationLog {
   #head: number
   #committedAt: number
   #frontier: MerkleFrontier
-  /** Set while the handle is finished: settles once a new one is verified, or fails. */
+  /** Set while the handle is finished: where the log ends if the batch that failed is there all the same. */
+  #attempted: MerkleFrontier | null = null
+  /** Settles once a new handle is verified, or fails. */
   #reopening: Promise<void> | null = null
-  #finished = false
   #closed = false
 
   constructor(medium: Medium, env: Env, handle: Handle, { store, head }: LogState) {
@@ -76,20 +78,15 @@ export class LevelOperationLog implements OperationLog {
   async append(records: readonly OperationRecord[]): Promise<void> {
     const newest = records.at(-1)
     if (newest === undefined) return
+    await this.ready()
     if (records[0]?.position !== this.#head + 1 || newest.position !== this.#head + records.length)
       throw new AnnalsError(
         'internal',
         `Appending from position ${records[0]?.position} to head ${this.#head}.`,
       )
-    await this.#healthy()
 
     const frontier = this.#frontier.clone()
-    const salts = this.#env.randomBytes(records.length * saltBytes)
-    const puts = records.map((record, index) => {
-      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
-      frontier.append(frame.leaf)
-      return { key: recordKey(record.position), value: frame.bytes }
-    })
+    const puts = await this.#framed(records, frontier)
     const { committedAt } = newest.commit
     const head = { head: newest.position, committedAt, peaks: [...frontier.peaks] }
     puts.push({ key: headKey, value: encodeHeadRecord(head) })
@@ -99,6 +96,23 @@ export class LevelOperationLog implements OperationLog {
     this.#frontier = frontier
     this.#head = newest.position
     this.#committedAt = committedAt
+  }
+
+  async ready(): Promise<void> {
+    if (this.#closed)
+      throw new AnnalsError('store_closed', 'The operation log is closed.', { fate: 'not_written' })
+    if (this.#attempted === null) return
+    try {
+      await this.#reopen(this.#attempted)
+    } catch (error) {
+      const code =
+        error instanceof AnnalsError && error.code === 'log_tail_lost' ? error.code : 'log_unavailable'
+      throw new AnnalsError(code, `The operation log takes no writes: ${messageOf(error)}`, {
+        fate: 'not_written',
+        hint: 'Reading goes on as far as it needs no log. Writes resume once the folder can be opened again.',
+        cause: error,
+      })
+    }
   }
 
   async read(position: number): Promise<OperationRecord> {
@@ -127,6 +141,19 @@ export class LevelOperationLog implements OperationLog {
     await this.#handle.close()
   }
 
+  /** The frames under their keys, with a turn of the event loop between every few; adds their leaves to the tree. */
+  async #framed(records: readonly OperationRecord[], frontier: MerkleFrontier): Promise<Entry[]> {
+    const salts = this.#env.randomBytes(records.length * saltBytes)
+    const puts: Entry[] = []
+    for (const [index, record] of records.entries()) {
+      if (index > 0 && index % limits.encodedPerTurn === 0) await nextTurn()
+      const frame = encodeFrame(record, salts.subarray(index * saltBytes, (index + 1) * saltBytes))
+      frontier.append(frame.leaf)
+      puts.push({ key: recordKey(record.position), value: frame.bytes })
+    }
+    return puts
+  }
+
   #checkReached(position: number): void {
     if (Number.isSafeInteger(position) && position >= 1 && position <= this.#head) return
     throw new AnnalsError(
@@ -138,30 +165,16 @@ export class LevelOperationLog implements OperationLog {
   /** Reads wait for a reopening that is under way; afterwards the same keys hold the same bytes. */
   async #reading<T>(read: (handle: Handle) => Promise<T>): Promise<T> {
     if (this.#closed) throw new AnnalsError('store_closed', 'The operation log is closed.')
-    if (this.#finished) await this.#reopen()
+    if (this.#attempted !== null) await this.#reopen(this.#attempted)
     const handle = this.#handle
     try {
       return await read(handle)
     } catch (error) {
       // The handle may have been replaced while this read was under way.
-      if (this.#finished) await this.#reopen()
+      if (this.#attempted !== null) await this.#reopen(this.#attempted)
       if (handle !== this.#handle) return read(this.#handle)
+      if (error instanceof AnnalsError) throw error
       throw new AnnalsError('log_unavailable', `The operation log cannot be read: ${messageOf(error)}.`, {
-        cause: error,
-      })
-    }
-  }
-
-  async #healthy(): Promise<void> {
-    if (this.#closed)
-      throw new AnnalsError('store_closed', 'The operation log is closed.', { fate: 'not_written' })
-    if (!this.#finished) return
-    try {
-      await this.#reopen()
-    } catch (error) {
-      throw new AnnalsError('log_unavailable', `The operation log takes no writes: ${messageOf(error)}`, {
-        fate: 'not_written',
-        hint: 'Reading goes on as far as it needs no log. Writes resume once the folder can be opened again.',
         cause: error,
       })
     }
@@ -172,7 +185,7 @@ export class LevelOperationLog implements OperationLog {
     try {
       await this.#handle.write(puts)
     } catch (error) {
-      this.#finished = true
+      this.#attempted = frontier
       if (await this.#survived(frontier, error)) return
       throw new AnnalsError('write_failed', `The operation log could not be written: ${messageOf(error)}.`, {
         fate: 'not_written',
@@ -200,7 +213,7 @@ export class LevelOperationLog implements OperationLog {
     return this.#head === attempted.size
   }
 
-  #reopen(attempted: MerkleFrontier = this.#frontier): Promise<void> {
+  #reopen(attempted: MerkleFrontier): Promise<void> {
     this.#reopening ??= this.#replaceHandle(attempted).finally(() => {
       this.#reopening = null
     })
@@ -220,7 +233,7 @@ export class LevelOperationLog implements OperationLog {
     this.#frontier = expected
     this.#head = head.head
     this.#committedAt = head.committedAt
-    this.#finished = false
+    this.#attempted = null
   }
 }
 
@@ -239,28 +252,35 @@ export async function readState(handle: Handle, name: string): Promise<LogState>
 }
 
 /**
- * Checks the newest frames, as many as LevelDB may have had to recover: digests, no gap, nothing after the
- * head, the newest commit whole. Throws `log_damaged` with the position.
+ * Checks the newest frames, by default as many as LevelDB may have had to recover: digests, no gap, nothing
+ * after the head, the newest commit whole. Throws `log_damaged` with the position.
  */
-export async function verifyNewest(handle: Handle, head: number): Promise<void> {
+export async function verifyNewest(
+  handle: Handle,
+  head: number,
+  bytesMax: number = Math.max(limits.verifiedAtOpenBytes, handle.recoveredBytes),
+): Promise<void> {
   const beyond = await handle.entries({ gte: recordKey(head + 1), lt: recordKey(2 ** 53), limit: 1 })
   if (beyond.length > 0)
     throw new AnnalsError('log_damaged', `The operation log holds records after its head ${head}.`, {
       position: head + 1,
     })
   let position = head
-  for (let bytes = 0; position > 0 && bytes < limits.verifiedAtOpenBytes; ) {
+  for (let bytes = 0; position > 0 && bytes < bytesMax; ) {
     const first = Math.max(1, position - limits.readAheadRecords + 1)
     const page = await readPage(handle, first, position)
     for (; position >= first; position--) {
-      const { commit } = checkedFrame(position, page.get(position)).record
-      if (position === head && commit.first + commit.count - 1 !== head)
-        throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${commit.first}.`, {
-          position,
-        })
-      bytes += page.get(position)?.length ?? 0
+      const frame = presentFrame(position, page.get(position))
+      if (position === head) checkWhole(decodeFrame(position, frame).record)
+      else checkFrame(position, frame)
+      bytes += frame.length
     }
   }
+}
+
+function checkWhole({ position, commit: { first, count } }: OperationRecord): void {
+  if (first + count - 1 === position) return
+  throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${first}.`, { position })
 }
 
 /** What a lost tail is reported as: the log ends before what was acknowledged. */

@@ -11,8 +11,13 @@ export interface EntryRange {
   reverse?: boolean
 }
 
-/** An ordered set of keys with atomic batches: all that the log needs of LevelDB. */
+/**
+ * An ordered set of keys with atomic batches: all that the log needs of LevelDB.
+ * Reads throw `log_damaged` where the medium itself notices damage.
+ */
 export interface Handle {
+  /** Bytes that opening had to recover from the medium's own log: what a damage to it can have cost. */
+  readonly recoveredBytes: number
   get(key: Buffer): Promise<Buffer | undefined>
   getMany(keys: Buffer[]): Promise<(Buffer | undefined)[]>
   entries(range: EntryRange): Promise<Entry[]>

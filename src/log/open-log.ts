@@ -4,7 +4,13 @@
  */
 import type { Env } from '../env.ts'
 import { AnnalsError } from '../errors.ts'
-import { encodeHeadRecord, encodeStoreRecord, type StoreRecord } from '../format/head-record.ts'
+import {
+  decodeHeadRecord,
+  decodeStoreRecord,
+  encodeHeadRecord,
+  encodeStoreRecord,
+  type StoreRecord,
+} from '../format/head-record.ts'
 import { headKey, positionOf, recordKey, recordRange, storeKey } from '../format/keys.ts'
 import { encodeFrame, saltBytes } from '../format/operation-record.ts'
 import type { Commit } from '../types.ts'
@@ -36,7 +42,13 @@ export interface OpenedLog {
 export async function openLog(medium: Medium, options: OpenLogOptions): Promise<OpenedLog> {
   const handle = await medium.open({ repair: options.recovery === 'salvage' })
   try {
-    const { state, report } = await stateOf(handle, medium, { ...options, mark: await options.mark() })
+    // What is remembered outside of the log has a check of its own, and neither check waits for the other.
+    const checking = checkedState(handle, medium, options.recovery)
+    const mark = await options.mark().catch(async (error: unknown) => {
+      await checking
+      throw error
+    })
+    const { state, report } = await stateOf(handle, medium, await checking, { ...options, mark })
     return { log: new LevelOperationLog(medium, options.env, handle, state), report }
   } catch (error) {
     await handle.close()
@@ -44,16 +56,38 @@ export async function openLog(medium: Medium, options: OpenLogOptions): Promise<
   }
 }
 
-async function stateOf(handle: Handle, medium: Medium, options: Opening) {
-  const report: RecoveryReport = { mode: options.recovery, lost: [], truncatedTo: null }
-  if (await isEmpty(handle)) return { state: await createLog(handle, medium, options), report }
+/** Where the log ends, checked; `null` for one that is empty; or why that cannot be said. Never rejects. */
+async function checkedState(
+  handle: Handle,
+  medium: Medium,
+  recovery: Recovery,
+): Promise<LogState | null | { failure: unknown }> {
   try {
+    if (await isEmpty(handle)) return null
     const state = await readState(handle, medium.name)
-    await verifyNewest(handle, state.head.head)
-    await compareWithMark(handle, medium, state, options.mark)
-    return { state, report }
+    // Who asks for more than the default wants to know of all damage, wherever it is.
+    const everything = recovery === 'tolerate-tail' ? undefined : Number.POSITIVE_INFINITY
+    await verifyNewest(handle, state.head.head, everything)
+    return state
+  } catch (failure) {
+    return { failure }
+  }
+}
+
+async function stateOf(
+  handle: Handle,
+  medium: Medium,
+  found: Awaited<ReturnType<typeof checkedState>>,
+  options: Opening,
+) {
+  const report: RecoveryReport = { mode: options.recovery, lost: [], truncatedTo: null }
+  if (found === null) return { state: await createLog(handle, medium, options, report), report }
+  try {
+    if ('failure' in found) throw found.failure
+    await compareWithMark(handle, medium, found, options.mark)
+    return { state: found, report }
   } catch (error) {
-    return { state: await recover(error, handle, medium, options, report), report }
+    return { state: await recover(error, handle, options, report), report }
   }
 }
 
@@ -67,6 +101,7 @@ async function createLog(
   handle: Handle,
   medium: Medium,
   { env, mark, recovery }: Opening,
+  report: RecoveryReport,
 ): Promise<LogState> {
   const forgiving = recovery === 'point-in-time' || recovery === 'salvage'
   if (mark !== null && mark.position > 0 && !forgiving)
@@ -75,6 +110,7 @@ async function createLog(
       `The operation log in ${medium.name} is empty, but ${mark.position} operation records were acknowledged.`,
       { hint: 'The store is its log: put the folder back, or restore from a backup.' },
     )
+  if (mark !== null && mark.position > 0) report.truncatedTo = 0
   const store = { storeId: env.uuid(), epoch: 0, createdAt: env.now() }
   const head = { head: 0, committedAt: 0, peaks: [] }
   await handle.write([
@@ -107,7 +143,6 @@ async function compareWithMark(
 async function recover(
   error: unknown,
   handle: Handle,
-  medium: Medium,
   options: Opening,
   report: RecoveryReport,
 ): Promise<LogState> {
@@ -118,8 +153,7 @@ async function recover(
   // Only what was never acknowledged may go: the damage must lie behind the mark, in the store it belongs to.
   if (mark === null || error.code !== 'log_damaged' || error.position === undefined) throw error
   if (error.position <= mark.position) throw error
-  const { store } = await readState(handle, medium.name).catch(() => ({ store: null }))
-  if (store === null || store.storeId !== mark.storeId) throw error
+  if ((await knownStore(handle))?.storeId !== mark.storeId) throw error
   return truncate(handle, options, report, mark.frontier.clone(), false)
 }
 
@@ -151,19 +185,18 @@ async function truncate(
   return writeState(handle, env, kept, { newEpoch: givesUpAcknowledged, removals })
 }
 
-/** Replaces every unreadable record by a `lost` one, so that the log is gapless and verifies again. */
-async function salvage(handle: Handle, { env }: Opening, report: RecoveryReport): Promise<LogState> {
-  const end = await lastPosition(handle)
+/**
+ * Replaces every unreadable record by a `lost` one, so that the log is gapless and verifies again. A position
+ * that was acknowledged, or that belongs to a commit of which a part is left, is never given out again.
+ */
+async function salvage(handle: Handle, { env, mark }: Opening, report: RecoveryReport): Promise<LogState> {
+  const end = await lastKnownPosition(handle, mark)
   const frontier = new MerkleFrontier()
   const puts: Entry[] = []
   let committedAt = 0
-  for await (const { position, frame } of frames(handle, 0, end)) {
-    if (!(frame instanceof Error)) {
-      committedAt = Math.max(committedAt, frame.record.commit.committedAt)
-      frontier.append(frame.leaf)
-      continue
-    }
-    report.lost.push({ position, reason: frame.message })
+  let commitEnd = end
+  const replace = (position: number, reason: string): void => {
+    report.lost.push({ position, reason })
     const replacement = encodeFrame(
       { type: 'lost', position, commit: lostCommit(position, committedAt) },
       env.randomBytes(saltBytes),
@@ -171,6 +204,18 @@ async function salvage(handle: Handle, { env }: Opening, report: RecoveryReport)
     frontier.append(replacement.leaf)
     puts.push({ key: recordKey(position), value: replacement.bytes })
   }
+  for await (const { position, frame } of frames(handle, 0, end)) {
+    if (frame instanceof Error) {
+      replace(position, frame.message)
+      continue
+    }
+    const { commit } = frame.record
+    committedAt = Math.max(committedAt, commit.committedAt)
+    commitEnd = Math.max(commitEnd, commit.first + commit.count - 1)
+    frontier.append(frame.leaf)
+  }
+  for (let position = end + 1; position <= commitEnd; position++)
+    replace(position, 'The rest of its commit is there, and it is not.')
   return writeState(handle, env, { frontier, committedAt }, { newEpoch: true, puts })
 }
 
@@ -197,7 +242,25 @@ async function writeState(
 }
 
 async function knownStore(handle: Handle): Promise<StoreRecord | null> {
-  return (await readState(handle, '').catch(() => null))?.store ?? null
+  const bytes = await handle.get(storeKey).catch(() => undefined)
+  return bytes === undefined ? null : orNull(() => decodeStoreRecord(bytes))
+}
+
+/** The highest position that anything speaks of: a record, the head record, or what was acknowledged. */
+async function lastKnownPosition(handle: Handle, mark: LogMark | null): Promise<number> {
+  const bytes = await handle.get(headKey).catch(() => undefined)
+  const head = bytes === undefined ? null : orNull(() => decodeHeadRecord(bytes))
+  const store = await knownStore(handle)
+  const acknowledged = mark !== null && mark.storeId === store?.storeId ? mark.position : 0
+  return Math.max(await lastPosition(handle), head?.head ?? 0, acknowledged)
+}
+
+function orNull<T>(read: () => T): T | null {
+  try {
+    return read()
+  } catch {
+    return null
+  }
 }
 
 async function committedAtOf(handle: Handle, position: number): Promise<number> {

@@ -63,6 +63,12 @@ export interface OperationLog {
   readonly root: Buffer
   readonly frontier: MerkleFrontier
 
+  /**
+   * Settles when the log can take an append; after a failure it finds out what became of the last one, and
+   * `head` may have moved. Whoever decides what to append does so after this.
+   * Throws `log_unavailable`, `log_tail_lost` or `store_closed`, with the fate `not_written`.
+   */
+  ready(): Promise<void>
   append(records: readonly OperationRecord[]): Promise<void>
   /** The operation record at `position`; `position_not_reached` outside 1 to head. */
   read(position: number): Promise<OperationRecord>

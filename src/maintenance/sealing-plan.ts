@@ -19,10 +19,10 @@ export function planSealing(hnsw: HnswConfiguration, sealedUpTo: number, nextLab
   const quarter = Math.min(Math.floor(sealedUpTo / 4), limits.growingVectorsMax)
   const threshold = Math.max(hnsw.sync_threshold, quarter)
   if (growing < threshold) return []
-  const segments = Math.max(1, Math.min(hnsw.num_threads, Math.floor(growing / threshold)))
   const batches = Math.floor(growing / hnsw.batch_size)
+  if (batches === 0) return []
+  const segments = Math.min(hnsw.num_threads, Math.floor(growing / threshold), batches)
   const perSegment = Math.floor(batches / segments) * hnsw.batch_size
-  if (perSegment === 0) return []
   return Array.from({ length: segments }, (_, index) => ({
     first: sealedUpTo + index * perSegment,
     next: sealedUpTo + (index + 1) * perSegment,

@@ -8,6 +8,7 @@ import { bitsOf } from '../projections/vectors/label-table.ts'
 import type { VectorIndex } from '../projections/vectors/vector-index.ts'
 import type { VectorStore } from '../projections/vectors/vector-store.ts'
 import type { GetRequest, QueryRequest } from './read-request.ts'
+import { RecentSelections } from './recent-selections.ts'
 import { GetResult, type GetRow, QueryResult, type QueryRow } from './results.ts'
 import { searchIndex } from './search.ts'
 import { VersionSelector } from './selection.ts'
@@ -34,6 +35,7 @@ interface Hit {
 export class Reader {
   readonly #parts: ReaderParts
   readonly #versions: VersionSelector
+  readonly #recent = new RecentSelections()
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
@@ -106,40 +108,54 @@ export class Reader {
     if (row.dimension === null || request.count === 0) return queries.map(() => [])
     const restricted = request.filter !== null || request.ids !== null
     // The past stands still, so its labels may be found before the index is there; those of the present may not.
-    const past = restricted && at !== null ? await this.#versions.labels(row.key, request, at) : null
+    const past = restricted && at !== null ? await this.#selectedAt(row, request, at) : null
+    const withDocument = request.include.includes('documents')
     return this.#parts.vectors.use(row, (index) => {
-      this.collection(row.id, at)
-      const allowed = this.#allowed(index, row, request, at, past)
+      const now = this.collection(row.id, at)
+      const allowed = past ?? (restricted ? this.#selected(now, request) : unrestricted(index, at))
       return queries.map((query) => {
-        const prepared = prepare(index.hnsw.space, query)
-        return searchIndex(index, prepared, request.count, allowed).map(({ label, distance }) => ({
-          row: this.#rowOf(row.key, label, at, request.include.includes('documents')),
-          distance,
-        }))
+        const found = searchIndex(index, prepare(index.hnsw.space, query), request.count, allowed)
+        const labels = found.map(({ label }) => label)
+        const rows = this.#rowsOf(row.key, labels, at, withDocument)
+        return found.map(({ distance }, rank) => ({ row: rows[rank]!, distance }))
       })
     })
   }
 
-  #allowed(
-    index: VectorIndex,
-    { key }: CollectionRow,
-    { ids, filter }: QueryRequest,
-    at: At,
-    past: number[] | null,
-  ): Uint32Array {
-    if (past !== null) return bitsOf(past, index.labels.next)
-    if (at !== null) return index.labels.liveAt(at)
-    if (ids === null && filter === null) return index.labels.live
-    return bitsOf(this.#parts.records.labels({ collection: key, ids, filter }), index.labels.next)
+  /** The labels that ids and filter admit now. */
+  #selected({ key, last_position, next_label }: CollectionRow, { ids, filter }: QueryRequest): Uint32Array {
+    const select = () => bitsOf(this.#parts.records.labels({ collection: key, ids, filter }), next_label)
+    if (ids !== null || filter === null) return select()
+    const asked = { collection: key, position: last_position, filter, at: null }
+    return this.#recent.find(asked) ?? this.#recent.keep(asked, select())
   }
 
-  #rowOf(collection: number, label: number, at: At, withDocument: boolean): VersionRow {
-    const live = this.#parts.records.liveByLabel(collection, label, withDocument)
-    if (live !== undefined && (at === null || live.position <= at)) return live
-    const superseded = at === null ? undefined : this.#parts.records.supersededByLabel(collection, label, at)
-    if (superseded !== undefined) return superseded
-    throw new AnnalsError('internal', `The label ${label} has no record at ${at ?? 'the head'}.`)
+  /** The same at a position of the past. */
+  async #selectedAt(row: CollectionRow, request: QueryRequest, at: number): Promise<Uint32Array> {
+    const { key, last_position, next_label } = row
+    const select = async () => bitsOf(await this.#versions.labels(key, request, at), next_label)
+    if (request.ids !== null || request.filter === null) return select()
+    const asked = { collection: key, position: last_position, filter: request.filter, at }
+    return this.#recent.find(asked) ?? this.#recent.keep(asked, await select())
   }
+
+  /** The versions that carried the labels at `at`, in the labels' order. */
+  #rowsOf(collection: number, labels: number[], at: At, withDocument: boolean): VersionRow[] {
+    const { records } = this.#parts
+    const live = new Map<number, VersionRow>()
+    for (const row of records.liveByLabels(collection, labels, withDocument)) live.set(row.label, row)
+    return labels.map((label) => {
+      const row = live.get(label)
+      if (row !== undefined && (at === null || row.position <= at)) return row
+      const superseded = at === null ? undefined : records.supersededByLabel(collection, label, at)
+      if (superseded !== undefined) return superseded
+      throw new AnnalsError('internal', `The label ${label} has no record at ${at ?? 'the head'}.`)
+    })
+  }
+}
+
+function unrestricted({ labels }: VectorIndex, at: At): Uint32Array {
+  return at === null ? labels.live : labels.liveAt(at)
 }
 
 function getRow(row: VersionRow, embedding: number[] | null): GetRow {

@@ -74,6 +74,7 @@ export class VersionSelector {
   /** The same rows, with the documents that were not at hand read from the log. */
   async withDocuments(rows: readonly VersionRow[]): Promise<VersionRow[]> {
     const missing = rows.filter(({ document, document_at }) => document === undefined && document_at > 0)
+    if (missing.length === 0) return [...rows]
     const records = await this.#log.readMany(missing.map(({ document_at }) => document_at))
     const documents = new Map(
       records.map((record) => [

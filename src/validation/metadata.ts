@@ -1,4 +1,4 @@
-import { AnnalsError, show } from '../errors.ts'
+import { AnnalsError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { MetadataScalar, MetadataUpdate, MetadataValue } from '../types.ts'
 import { checkText, invalid } from './values.ts'
@@ -89,7 +89,7 @@ function nestedHint(value: unknown): string | undefined {
 }
 
 function tooLarge(place: string, what: string, max: number): AnnalsError {
-  return new AnnalsError('limit_exceeded', `${place}: ${show(what)}; at most ${max} are allowed.`, {
+  return new AnnalsError('limit_exceeded', `${place}: ${what}; at most ${max} are allowed.`, {
     fate: 'not_written',
   })
 }

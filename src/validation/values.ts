@@ -101,12 +101,18 @@ export function checkVector(value: unknown, place: string): Float32Array {
         fate: 'not_written',
       },
     )
-  const vector = Float32Array.from(given)
-  for (let index = 0; index < vector.length; index++) {
-    if (typeof given[index] === 'number' && Number.isFinite(vector[index])) continue
-    throw invalid(`${place}[${index}]`, 'must be a finite number that float32 can hold', given[index])
-  }
-  return vector
+  // A copy: the caller may go on writing to what was given.
+  const vector = new Float32Array(given)
+  const odd = Array.isArray(given) ? firstOdd(vector, given) : firstOdd(vector, vector)
+  if (odd === -1) return vector
+  throw invalid(`${place}[${odd}]`, 'must be a finite number that float32 can hold', given[odd])
+}
+
+/** Where the first value stands that was not a number or is none as float32; -1 where there is none. */
+function firstOdd(vector: Float32Array, given: ArrayLike<unknown>): number {
+  for (let index = 0; index < vector.length; index++)
+    if (typeof given[index] !== 'number' || !Number.isFinite(vector[index])) return index
+  return -1
 }
 
 /** Chroma's rule for the names of tenants, databases and collections. */

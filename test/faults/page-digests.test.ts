@@ -4,6 +4,7 @@
  * commit that was made. Crashes must be found sound; damage must be found, or not matter.
  */
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import fs, { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -295,10 +296,11 @@ describe('damage is found', () => {
     for (const page of pagesIn(disk[main]!))
       outcomes.add(await outcome({ ...disk, [main]: flipped(disk[main]!, (page - 1) * pageBytes + 200) }))
     expect(outcomes).toEqual(new Set(['damaged', rows]))
-    for (let bit = 0; bit < 100 * 8; bit++) {
-      const bytes = flipped(disk[main]!, bit >> 3, bit & 7)
-      expect(['damaged', rows]).toContain(await outcome({ ...disk, [main]: bytes }))
-    }
+    // Page 1 is in the log, so not even the database's header matters.
+    for (let at = 0; at < 100; at++)
+      expect(await outcome({ ...disk, [main]: flipped(disk[main]!, at) })).toBe(rows)
+    const noise = Buffer.concat([randomBytes(pageBytes), disk[main]!.subarray(pageBytes)])
+    expect(await outcome({ ...disk, [main]: noise })).toBe(rows)
   })
 
   test('a database file that was cut, extended, exchanged in part, or lost', async () => {
@@ -577,6 +579,25 @@ describe('other processes', () => {
     expect(await outcome(live.disk)).toBe(live.rows)
   })
 
+  test.skipIf(!existsSync('/proc/locks'))(
+    'a fold keeps the locks that keep viewers from deleting the log',
+    () => {
+      const live = new Live().insert(5)
+      const { ino } = fs.statSync(live.db.name)
+      const locks = () =>
+        readFileSync('/proc/locks', 'utf8')
+          .split('\n')
+          .filter((line) => line.includes(`:${ino} `))
+          // The number before it counts the locks of the whole system.
+          .map((line) => line.replace(/^\d+: /, ''))
+      const before = locks()
+      expect(before).toHaveLength(1)
+      // Not `live.fold()`: it reads the database file for the test, and so drops them.
+      live.digests.fold(live.db)
+      expect(locks()).toEqual(before)
+    },
+  )
+
   test('a process that ends without closing is found out', async () => {
     const path = join(root, 'left', main)
     mkdirSync(join(root, 'left'))
@@ -761,7 +782,7 @@ describe('in any history of writes, folds and crashes', () => {
       const after = diskOf(this.folder)
       if ((before[wal]?.length ?? 0) === 0) return
       const pages = copied.filter((page) => page > 0 && page * pageBytes <= after[main]!.length)
-      const left = { ...before, [sidecar]: after[sidecar]!, [main]: partly({ before, after }, pages) }
+      const left: Disk = { ...before, [sidecar]: after[sidecar]!, [main]: partly({ before, after }, pages) }
       expect(await outcome(left)).toBe(this.commits.at(-1))
       const log = left[wal]!
       const lost = await outcome({ ...left, [wal]: log.subarray(0, cut % log.length) })

@@ -3,7 +3,13 @@ import { AnnalsError } from '../../errors.ts'
 import { digestBytes } from '../../format/sha256.ts'
 import { MerkleFrontier } from '../../log/merkle-tree.ts'
 import type { LogMark } from '../../log/operation-log.ts'
-import type { CollectionOperation, Metadata, OperationRecord, RecordOperation } from '../../types.ts'
+import type {
+  CollectionOperation,
+  CollectionState,
+  Metadata,
+  OperationRecord,
+  RecordOperation,
+} from '../../types.ts'
 import type { Batch, Projection } from '../projection.ts'
 import { metadataRows } from './metadata-rows.ts'
 import type { VersionRow } from './rows.ts'
@@ -23,6 +29,8 @@ interface CollectionDelta {
  * What holds:
  * - One batch is one SQLite transaction, and the checkpoint row changes in it.
  * - `records` holds just the live versions; what an update or delete supersedes moves to `record_versions`.
+ * - A log that recovery had to mend is applied like any other: where it has lost a deletion, whatever takes
+ *   the place of what was deleted supersedes it.
  * - `documents_fts` and the metadata tables hold just what belongs to rows of `records`.
  */
 export class MetadataProjection implements Projection {
@@ -82,6 +90,7 @@ export class MetadataProjection implements Projection {
         this.#statements.createTenant.run(record.tenant, position)
         break
       case 'create-database':
+        this.#statements.deleteDatabaseNamed.run(position, record.tenant, record.database)
         this.#statements.createDatabase.run(position, record.databaseId, record.tenant, record.database)
         break
       case 'delete-database':
@@ -104,6 +113,7 @@ export class MetadataProjection implements Projection {
     const configuration = JSON.stringify(state.configuration)
     if (type === 'create-collection') {
       const { tenant, database, name } = state
+      this.#freeName(position, position, state)
       this.#statements.createCollection.run({
         key: position,
         id: collection,
@@ -121,8 +131,14 @@ export class MetadataProjection implements Projection {
       this.#statements.deleteCollection.run({ died: position, key })
       return
     }
+    this.#freeName(position, key, state)
     this.#statements.keepCollectionVersion.run(position, key)
     this.#statements.modifyCollection.run({ key, position, name: state.name, metadata, configuration })
+  }
+
+  /** A collection may still have the name only in a log that has lost its deletion. */
+  #freeName(position: number, key: number, { tenant, database, name }: CollectionState): void {
+    this.#statements.deleteCollectionNamed.run(position, position, tenant, database, name, key)
   }
 
   #applyToRecord(record: RecordOperation): void {
@@ -134,14 +150,17 @@ export class MetadataProjection implements Projection {
     if (record.type === 'add') this.#add(key, record, delta)
     else if (record.type === 'update') this.#update(key, record)
     else this.#delete(key, record, delta)
+    // Not only where the vector stands: the record that it came with may be lost.
+    delta.nextLabel = Math.max(delta.nextLabel, record.label + 1)
     if (record.type === 'delete' || record.state?.vector == null) return
-    delta.nextLabel = record.label + 1
     delta.dimension ??= record.state.vector.length
   }
 
+  // An id that was there before has been deleted since, unless recovery had to give that deletion up.
   #add(collection: number, record: RecordOperation, delta: CollectionDelta): void {
     const { position, recordId, label, vectorAt, documentAt, state } = record
     if (state === null) return
+    if (record.previous > 0) this.#delete(collection, record, delta)
     const { document, uri, metadata } = state
     const json = metadata === null ? null : JSON.stringify(metadata)
     this.#statements.insertRecord.run(

@@ -30,8 +30,6 @@ const sealBytes = 32
 /** Pages read at a time: large enough that the calls do not count, small enough for the processor's cache. */
 const chunkBytes = 1024 * 1024
 const unwritten = '\0'.repeat(digestBytes)
-/** Bytes 18 to 23 of every database in WAL mode, without reserved space: versions and fixed fractions. */
-const fixedHead = Buffer.from([2, 2, 0, 64, 32, 32])
 
 /** What the sidecar holds. */
 export interface Sidecar {
@@ -109,7 +107,7 @@ export function walOf(databasePath: string): string {
   return `${databasePath}-wal`
 }
 
-/** Parts of the file, to be written one after the other. */
+/** The bytes of the file. */
 export function encodeSidecar({ pageSize, frames, folded, digests }: Sidecar): Buffer {
   const header = Buffer.alloc(headerBytes)
   magic.copy(header)
@@ -145,8 +143,8 @@ export function scanFile(file: number, size: number): WalScan {
 /**
  * Checks the files in this thread. `checkPages` says what the findings mean.
  *
- * Each page is checked where SQLite will read it: pages in the log are vouched for by the log's checksums, and
- * pages beyond the end that its last commit gave the database are not read at all.
+ * Each page is checked where SQLite will read it. For those in the log that is the log, and its checksums vouch
+ * for them; what the database file holds of them does not matter, be it page 1 with the database's header.
  */
 export function inspectPages(databasePath: string, share: Share = whole): PageFinding {
   try {
@@ -214,28 +212,26 @@ function objectionToSize(size: number, { header, frames }: WalScan, sidecar: Sid
   const expected = sidecar.digests.pages * sidecar.pageSize
   const folding = frames > 0 && header?.salts === sidecar.folded[0]
   // A file without a byte has no log for SQLite: it would delete it.
-  if (size === expected || (folding && size >= sidecar.pageSize)) return null
+  if (size === expected || (folding && size > 0)) return null
   return `the database file has ${size} bytes instead of ${expected}`
 }
 
 function objectionToPages(
   databasePath: string,
-  scan: WalScan,
+  { lastFrames }: WalScan,
   { pageSize, digests }: Sidecar,
   { index, of }: Share,
 ): string | null {
-  const pages = scan.frames === 0 ? digests.pages : Math.min(digests.pages, scan.databasePages)
   const pagesPerChunk = Math.max(1, Math.floor(chunkBytes / pageSize))
   const chunk = Buffer.alloc(pagesPerChunk * pageSize)
   const file = openSync(databasePath, 'r')
   try {
-    for (let first = 1 + index * pagesPerChunk; first <= pages; first += of * pagesPerChunk) {
+    for (let first = 1 + index * pagesPerChunk; first <= digests.pages; first += of * pagesPerChunk) {
       // What is missing at the end of the file are zeros for SQLite.
       chunk.fill(0, readFully(file, chunk, (first - 1) * pageSize))
-      if (first === 1 && !isHeadOfOurs(chunk, pageSize)) return 'page 1 does not begin as our databases do'
-      for (let page = first; page < first + pagesPerChunk && page <= pages; page++) {
+      for (let page = first; page < first + pagesPerChunk && page <= digests.pages; page++) {
         const at = (page - first) * pageSize
-        if (!scan.lastFrames.has(page) && !digests.agrees(page, chunk.subarray(at, at + pageSize)))
+        if (!lastFrames.has(page) && !digests.agrees(page, chunk.subarray(at, at + pageSize)))
           return `page ${page} is not what was written`
       }
     }
@@ -243,19 +239,6 @@ function objectionToPages(
   } finally {
     closeSync(file)
   }
-}
-
-/**
- * SQLite reads the head of the file before it opens the log, so it counts even when page 1 is in the log.
- * https://www.sqlite.org/fileformat2.html#the_database_header
- */
-function isHeadOfOurs(head: Buffer, pageSize: number): boolean {
-  const stated = head.readUInt16BE(16)
-  return (
-    head.toString('latin1', 0, 16) === 'SQLite format 3\0' &&
-    (stated === 1 ? 65_536 : stated) === pageSize &&
-    head.subarray(18, 24).equals(fixedHead)
-  )
 }
 
 const task = workerData as CheckTask | null

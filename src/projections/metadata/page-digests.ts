@@ -104,7 +104,8 @@ export class PageDigests {
 
   /**
    * Copies the write-ahead log into the database file and empties it. Not within a transaction, nor while rows
-   * are being iterated.
+   * are being iterated. Blocks for some 5 ms for each MB of log, most of it waiting for the disk, and 5 ms for
+   * each 100 MB of database, whose digests are all written.
    *
    * @returns false when another process still reads, such as a viewer: the log stays, everything is sound, and
    *   a later fold does it

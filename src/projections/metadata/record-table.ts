@@ -65,10 +65,12 @@ export class RecordTable {
       | undefined
   }
 
-  liveByLabel(collection: number, label: number, withDocument: boolean): VersionRow | undefined {
+  /** The live records among those with these labels, in no order. */
+  liveByLabels(collection: number, labels: readonly number[], withDocument: boolean): VersionRow[] {
     const document = withDocument ? ', r.document' : ''
-    const sql = `SELECT ${columns}${document} FROM records r WHERE r.collection = ? AND r.label = ?`
-    return this.#prepared(sql).get(collection, label) as VersionRow | undefined
+    const sql = `SELECT ${columns}${document} FROM records r
+      WHERE r.collection = ? AND r.label IN (SELECT value FROM json_each(?))`
+    return this.#prepared(sql).all(collection, JSON.stringify(labels)) as VersionRow[]
   }
 
   /** The version that carried `label` at position `at`, if it was superseded since. */
@@ -93,8 +95,11 @@ export class RecordTable {
 
   /** Position of the newest operation record for an id, live or deleted; 0 when it was never there. */
   newestPosition(collection: number, id: string): number {
-    const live = this.live(collection, id)
-    if (live !== undefined) return live.position
+    return this.live(collection, id)?.position ?? this.lastDeath(collection, id)
+  }
+
+  /** Position of the operation record that deleted an id, which is not live; 0 when it was never there. */
+  lastDeath(collection: number, id: string): number {
     const sql = 'SELECT max(died) AS died FROM record_versions WHERE collection = ? AND id = ?'
     const row = this.#prepared(sql).get(collection, id) as { died: number | null }
     return row.died ?? 0

@@ -19,10 +19,12 @@ export interface Statements {
   createTenant: Run
   createDatabase: Run
   deleteDatabase: Run
+  deleteDatabaseNamed: Run
   createCollection: Run<Record<string, Scalar>>
   keepCollectionVersion: Run
   modifyCollection: Run<Record<string, Scalar>>
   deleteCollection: Run<Record<string, Scalar>>
+  deleteCollectionNamed: Run
   updateCollection: Run
   collectionById: Get<[string], CollectionRow>
   collectionByKey: Get<[number], CollectionRow>
@@ -47,6 +49,7 @@ const sql: Record<keyof Statements, string> = {
   createTenant: 'INSERT OR IGNORE INTO tenants (name, born) VALUES (?, ?)',
   createDatabase: 'INSERT INTO databases (key, id, tenant, name) VALUES (?, ?, ?, ?)',
   deleteDatabase: 'UPDATE databases SET died = ? WHERE id = ?',
+  deleteDatabaseNamed: 'UPDATE databases SET died = ? WHERE tenant = ? AND name = ? AND died IS NULL',
   createCollection: `INSERT INTO collections (key, id, tenant, database, name, metadata, configuration,
                        changed, last_position, next_label, live_records)
                      VALUES (@key, @id, @tenant, @database, @name, @metadata, @configuration, @key, @key, 0, 0)`,
@@ -55,6 +58,8 @@ const sql: Record<keyof Statements, string> = {
   modifyCollection: `UPDATE collections SET name = @name, metadata = @metadata, configuration = @configuration,
                        changed = @position, last_position = @position WHERE key = @key`,
   deleteCollection: 'UPDATE collections SET died = @died, last_position = @died WHERE key = @key',
+  deleteCollectionNamed: `UPDATE collections SET died = ?, last_position = ?
+                          WHERE tenant = ? AND database = ? AND name = ? AND died IS NULL AND key <> ?`,
   updateCollection: `UPDATE collections SET last_position = ?, next_label = ?, live_records = ?, dimension = ?
                      WHERE key = ?`,
   collectionById: 'SELECT * FROM collections WHERE id = ?',

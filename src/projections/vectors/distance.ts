@@ -8,6 +8,7 @@
  * the other spaces they are as given. With that, cosine's distance is the inner product's.
  */
 import type { Space } from '../../types.ts'
+import { countBits } from './label-table.ts'
 import type { TopK } from './top-k.ts'
 
 /** Prepared vectors, row after row, and the labels that the rows stand for. */
@@ -212,15 +213,17 @@ function rowsOfLabels(table: VectorTable, labels: Uint32Array): Uint32Array {
 }
 
 function rowsOfBits(table: VectorTable, bits: Uint32Array, base: number): Uint32Array {
-  const rows = new Uint32Array(table.count)
-  const bitCount = bits.length * 32
+  const from = Math.max(0, table.firstLabel - base)
+  const to = Math.min(bits.length * 32, table.count === 0 ? 0 : labelOf(table, table.count - 1) + 1 - base)
+  const rows = new Uint32Array(Math.min(table.count, countBits(bits, from, to)))
   let found = 0
-  for (let row = 0; row < table.count; row++) {
-    const bit = labelOf(table, row) - base
-    if (bit < 0) continue
-    if (bit >= bitCount) break
-    if (((bits[bit >>> 5]! >>> (bit & 31)) & 1) === 1) rows[found++] = row
-  }
+  for (let word = from >>> 5; word * 32 < to; word++)
+    for (let rest = bits[word]!; rest !== 0; rest &= rest - 1) {
+      const bit = word * 32 + (31 - Math.clz32(rest & -rest))
+      if (bit < from || bit >= to) continue
+      const row = rowOf(table, bit + base)
+      if (row >= 0) rows[found++] = row
+    }
   return rows.subarray(0, found)
 }
 

@@ -1,8 +1,10 @@
 import type { Space } from '../../types.ts'
 import { normalise, type VectorTable } from './distance.ts'
 
-/** A growing segment grows by this many rows at least. */
+/** Room for so many rows is made at first; it is doubled … */
 const rowsAtFirst = 64
+/** … until it grows by this many rows at a time: every step copies all rows before it. */
+const rowsPerStep = 4096
 
 /**
  * Vectors that are searched exactly: the newest of a collection, or those of a sealed segment whose file is
@@ -80,7 +82,8 @@ export class GrowingSegment {
   #reserve(rows: number): void {
     if (rows * this.#dimension <= this.#matrix.length) return
     const capacity = this.#matrix.length / this.#dimension
-    const larger = Math.max(capacity + rowsAtFirst, rows, Math.ceil(capacity * this.#resizeFactor))
+    const step = Math.max(rowsAtFirst, Math.min(capacity, rowsPerStep))
+    const larger = Math.max(rows, capacity + step, Math.ceil(capacity * this.#resizeFactor))
     const matrix = shared(larger * this.#dimension)
     matrix.set(this.#matrix.subarray(0, this.#count * this.#dimension))
     this.#matrix = matrix

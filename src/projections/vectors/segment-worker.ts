@@ -6,8 +6,9 @@
  * segment's name never stands for a file that is torn or not yet on disk.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, fstatSync, fsyncSync, openSync, readlinkSync, renameSync, rmSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
+import { basename, dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import hnswlib from 'hnswlib-node'
 import { messageOf } from '../../errors.ts'
@@ -18,7 +19,20 @@ import { control, type SegmentReply, type SegmentTask } from './segment-builder.
 /** Bytes that are read and hashed at a time; one call takes less than 2 GiB. */
 const chunkBytes = 64 * 1024 * 1024
 
+stepBack()
 parentPort?.postMessage(run(workerData as SegmentTask))
+
+/** Who waits for a write or a query shall not wait for a graph: it takes what the other threads leave. */
+function stepBack(): void {
+  // Linux has a priority for each thread; elsewhere this would be the whole process's.
+  if (process.platform !== 'linux') return
+  try {
+    const thread = Number(basename(readlinkSync('/proc/thread-self')))
+    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // Then it builds at the priority of all others.
+  }
+}
 
 function run(task: SegmentTask): SegmentReply {
   const temporary = task.file + temporarySuffix
