@@ -1,7 +1,9 @@
 // Rates of export and import: node bench/exchange.js [--records 100000] [--dimension 384] [--formats jsonl,csv,…]
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { exportCollection, importCollection, PersistentClient } from '../dist/index.js'
 
@@ -10,11 +12,14 @@ const { values } = parseArgs({
     records: { type: 'string', default: '100000' },
     dimension: { type: 'string', default: '384' },
     formats: { type: 'string', default: 'jsonl,csv,parquet,json' },
+    // For the processes that this one starts.
+    folder: { type: 'string' },
+    step: { type: 'string' },
   },
 })
 const records = Number(values.records)
 const dimension = Number(values.dimension)
-const folder = mkdtempSync(join(tmpdir(), 'annals-bench-'))
+const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'annals-bench-'))
 const words = 'river stone winter market copper signal paper window garden engine lamp cloud'.split(' ')
 
 let seed = 1
@@ -37,7 +42,6 @@ function page(start, count) {
 
 /** Runs a piece of work; answers its rate, and how far resident memory rose above where it began. */
 async function measure(name, work) {
-  globalThis.gc?.()
   const before = process.memoryUsage().rss
   let peak = before
   const timer = setInterval(() => {
@@ -54,33 +58,69 @@ async function measure(name, work) {
   )
 }
 
-try {
-  const source = new PersistentClient({ path: join(folder, 'source') })
-  const collection = await source.createCollection({ name: 'records', embeddingFunction: null })
-  await measure('add', async () => {
-    for (let start = 0; start < records; start += 1000)
-      await collection.add(page(start, Math.min(1000, records - start)))
-    return 4 * dimension * records
-  })
-  await source.flush()
-  for (const format of values.formats.split(',')) {
+const steps = {
+  async add() {
+    const client = new PersistentClient({ path: join(folder, 'source') })
+    const collection = await client.createCollection({ name: 'records', embeddingFunction: null })
+    await measure('add', async () => {
+      for (let start = 0; start < records; start += 1000)
+        await collection.add(page(start, Math.min(1000, records - start)))
+      return 4 * dimension * records
+    })
+    await client.close()
+  },
+
+  async export(format) {
+    const client = new PersistentClient({ path: join(folder, 'source') })
+    const collection = await client.getCollection({ name: 'records', embeddingFunction: null })
     const path = join(folder, `records.${format}`)
     await measure(
       `${format} export`,
       async () => (await exportCollection(collection, path, { format })).bytes,
     )
+    await client.close()
+  },
+
+  async import(format) {
     const client = new PersistentClient({ path: join(folder, format) })
-    const target = await client.createCollection({ name: 'records', embeddingFunction: null })
+    const collection = await client.createCollection({ name: 'records', embeddingFunction: null })
+    const path = join(folder, `records.${format}`)
     await measure(`${format} import`, async () => {
-      await importCollection(path, target, { format })
+      await importCollection(path, collection, { format })
       return statSync(path).size
     })
-    if ((await target.count()) !== records) throw new Error(`${format}: ${await target.count()} records`)
+    if ((await collection.count()) !== records)
+      throw new Error(`${format}: ${await collection.count()} records`)
     await client.close()
     rmSync(join(folder, format), { recursive: true })
     rmSync(path)
+  },
+}
+
+/** Each step in a process of its own, so that its memory is its own. */
+function spawnStep(step) {
+  const options = ['--records', values.records, '--dimension', values.dimension, '--folder', folder]
+  const { status } = spawnSync(
+    process.execPath,
+    [fileURLToPath(import.meta.url), ...options, '--step', step],
+    {
+      stdio: 'inherit',
+    },
+  )
+  if (status !== 0) throw new Error(`the step ${step} failed`)
+}
+
+if (values.step !== undefined) {
+  const [step, format] = values.step.split(' ')
+  await steps[step](format)
+} else {
+  try {
+    spawnStep('add')
+    for (const format of values.formats.split(',')) {
+      spawnStep(`export ${format}`)
+      spawnStep(`import ${format}`)
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
-  await source.close()
-} finally {
-  rmSync(folder, { recursive: true, force: true })
 }

@@ -123,7 +123,7 @@ describe('exportCollection', () => {
       ['x', { format: 'xml' }],
       ['x', { format: 'csv', embedings: false }],
       ['x', { format: 'csv', batchSize: 0 }],
-    ] as [string, { format: 'csv' }][])
+    ] as unknown as [string, { format: 'csv' }][])
       await expect(exportCollection(collection, target, options)).rejects.toMatchObject({
         name: 'AnnalsError',
       })
