@@ -38,7 +38,8 @@ export type ErrorCode =
   | 'conflict'
   | 'position_not_reached'
   | 'history_truncated'
-  | 'read_only'
+  | 'tag_not_found'
+  | 'tag_exists'
   | 'store_locked'
   | 'store_closed'
   | 'busy'
@@ -74,7 +75,8 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   conflict: { status: 409, chroma: 'ConditionalWriteConflictError' },
   position_not_reached: invalid,
   history_truncated: { status: 410, chroma: 'ChromaError' },
-  read_only: { status: 403, chroma: 'ChromaError' },
+  tag_not_found: notFound,
+  tag_exists: exists,
   store_locked: unavailable,
   store_closed: unavailable,
   busy: { status: 429, chroma: 'Backoff' },

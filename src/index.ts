@@ -12,6 +12,7 @@ export type {
   CreateCollectionOptions,
   Database,
   DeleteOptions,
+  EraseOptions,
   GetCollectionOptions,
   GetOptions,
   HistoryOptions,
@@ -22,6 +23,7 @@ export type {
   ReadableClient,
   ReadableCollection,
   StoreStats,
+  Tag,
   Tenant,
 } from './client/api.ts'
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
@@ -33,6 +35,8 @@ export { TransformersEmbeddingFunction, type TransformersOptions } from './embed
 export type { Env } from './env.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
+export type { Erasure, VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
+export type { ReindexOptions, ReindexReport } from './maintenance/reindexer.ts'
 export { importChroma } from './portability/chroma-import.ts'
 export type {
   ChromaImportOptions,
@@ -69,6 +73,7 @@ export type {
   OperationType,
   Point,
   RecordImage,
+  Retention,
   Space,
   Vector,
   Where,

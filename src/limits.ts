@@ -14,7 +14,7 @@ export const limits = {
   uriLengthMax: 8_192,
   metadataKeyLengthMax: 512,
   metadataKeysMax: 1_024,
-  /** Characters of one record's metadata as JSON. */
+  /** Characters of one string in metadata. */
   metadataLengthMax: 1_048_576,
   actorLengthMax: 256,
   reasonLengthMax: 1_024,
@@ -38,8 +38,9 @@ export const limits = {
   maxNeighborsMax: 512,
   efMax: 100_000,
 
-  /** Waiting writes that one group commit takes together at most. */
-  groupRecordsMax: 10_000,
+  /** Records that one group commit takes together at most, unless a single write has more: they are applied in
+   * one turn of the event loop, about 25 ms for a thousand. */
+  groupRecordsMax: 1_000,
   groupBytesMax: 33_554_432,
   /** Writes that may wait; beyond, callers are told to slow down instead of filling memory. */
   queuedBytesMax: 536_870_912,
@@ -55,6 +56,8 @@ export const limits = {
   readAheadRecords: 256,
   /** Size of SQLite's write-ahead log at which it is folded into the database. */
   walBytesMax: 8_388_608,
-  /** A growing segment is sealed at the latest with this many vectors. */
+  /** Merging makes no segment larger: building one graph of a million vectors takes minutes. */
+  segmentVectorsMax: 500_000,
+  /** However much is sealed already, so many growing vectors are enough to seal; unless `sync_threshold` is higher. */
   growingVectorsMax: 20_000,
 } as const

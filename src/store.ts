@@ -11,6 +11,10 @@ import type { Medium } from './log/medium.ts'
 import { MemoryMedium } from './log/memory-medium.ts'
 import { openLog } from './log/open-log.ts'
 import type { OperationLog, Recovery, RecoveryReport } from './log/operation-log.ts'
+import { Pins } from './log/pins.ts'
+import { Caretaker } from './maintenance/caretaker.ts'
+import { Redactor } from './maintenance/redactor.ts'
+import { Reindexer } from './maintenance/reindexer.ts'
 import { Sealer } from './maintenance/sealer.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
@@ -78,6 +82,9 @@ export class Store {
   readonly projector: Projector
   readonly writer: Writer
   readonly reader: Reader
+  readonly pins: Pins = new Pins()
+  readonly caretaker: Caretaker
+  readonly reindexer: Reindexer
   readonly report: OpeningReport
   readonly #sealer: Sealer
   readonly #walFolder: WalFolder
@@ -94,21 +101,42 @@ export class Store {
     this.records = new RecordTable(metadata.db)
     this.manifest = new Manifest(metadata.db)
     const { catalog, records, manifest } = this
-    const memoryBudgetBytes = options.memoryBudgetBytes ?? totalmem() / 2
+    const memoryBudgetBytes = options.memoryBudgetBytes ?? availableMemory() / 2
     this.vectors = new VectorStore({ log, records, manifest, folder: site.segments, memoryBudgetBytes })
     this.projector = new Projector(log, projection, this.vectors)
     this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
     this.reader = new Reader({ log, catalog, records, vectors: this.vectors })
+    const builders = new SegmentBuilders()
     this.#sealer = new Sealer({
       projector: this.projector,
       catalog,
       manifest,
       vectors: this.vectors,
-      builders: new SegmentBuilders(),
+      builders,
       warn,
     })
     this.#walFolder = new WalFolder(this.projector, metadata, warn)
     this.#cleanUp = site.cleanUp
+    const redactor = new Redactor({
+      log,
+      catalog,
+      manifest,
+      metadata,
+      vectors: this.vectors,
+      builders,
+      exclusive: (job) => this.writer.exclusive(job),
+      sealed: () => this.#sealer.idle(),
+    })
+    this.reindexer = new Reindexer({
+      catalog,
+      manifest,
+      vectors: this.vectors,
+      builders,
+      writer: this.writer,
+      sealer: this.#sealer,
+      transaction: (work) => metadata.db.transaction(work)(),
+    })
+    this.caretaker = new Caretaker({ log, catalog, records, pins: this.pins, env }, this.writer, redactor)
   }
 
   /** Opens the store in `folder`, creating it where there is none. */
@@ -153,11 +181,19 @@ export class Store {
       store.vectors.removeRubbish()
       await store.projector.catchUp((position, head) => options.onProgress?.({ position, head }))
       setImmediate(() => store.#sealer.lookAtAll())
+      store.#resumeRedactions()
       return store
     } catch (error) {
       await store.close().catch(() => undefined)
       throw error
     }
+  }
+
+  #resumeRedactions(): void {
+    if (this.catalog.openRedactions().length === 0) return
+    this.caretaker.resume().catch((error: unknown) => {
+      if (!this.isClosed) warn(`What was erased may still stand in files: ${messageOf(error)}`)
+    })
   }
 
   // Before anything is derived from what is left: what was given up must not go unsaid.
@@ -191,6 +227,7 @@ export class Store {
 
   async #close(): Promise<void> {
     await this.writer.close()
+    await this.reader.idle()
     this.projector.close()
     this.#walFolder.stop()
     await this.#sealer.stop()
@@ -251,6 +288,12 @@ async function openParts(site: Site, options: StoreOptions): Promise<OpenedParts
 function wasReplaced(report: RecoveryReport, log: OperationLog, { mark }: MetadataProjection): boolean {
   const recovered = report.lost.length > 0 || report.truncatedTo !== null
   return recovered || (mark !== null && mark.storeId !== log.storeId)
+}
+
+/** The machine's memory, or the part of it that this process may use. */
+function availableMemory(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
 function warn(message: string): void {

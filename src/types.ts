@@ -131,8 +131,13 @@ export interface WriteReceipt {
   count: number
 }
 
-/** A moment of the past: a position of the log, or an instant. */
-export type Point = number | Date
+/** A moment of the past: a position of the log, an instant, or the name of a tag. */
+export type Point = number | Date | string
+
+/** How long superseded versions are kept: for ever, for some days, or the newest few of each record. */
+export interface Retention {
+  history: 'forever' | { days: number } | { versions: number }
+}
 
 /** What a record held at one version. */
 export interface RecordImage {
@@ -153,6 +158,11 @@ export type OperationType =
   | 'add'
   | 'update'
   | 'delete'
+  | 'create-tag'
+  | 'delete-tag'
+  | 'set-retention'
+  | 'vacuum'
+  | 'erase'
   | 'lost'
 
 /** What a collection-level operation record carries: the collection's whole state after it. */
@@ -219,6 +229,45 @@ export interface RecordOperation extends OperationRecordBase {
   state: RecordState | null
 }
 
+/** Gives a position a name, or takes the name away. */
+export interface TagOperation extends OperationRecordBase {
+  type: 'create-tag' | 'delete-tag'
+  name: string
+  /** The position that the name stands for. */
+  at: number
+}
+
+/** Sets how long history is kept. */
+export interface RetentionOperation extends OperationRecordBase {
+  type: 'set-retention'
+  /** UUID of the collection; `null` for the whole store. */
+  scope: string | null
+  retention: Retention
+}
+
+/** Says that superseded versions of a collection are gone because of its retention. */
+export interface VacuumOperation extends OperationRecordBase {
+  type: 'vacuum'
+  /** UUID of the collection. */
+  scope: string
+  /** Points before this position can no longer be answered. */
+  horizon: number
+  /** The versions that are gone, each named by the position that superseded it. */
+  versions: number[]
+  /** Positions whose payloads are gone from the log. */
+  payloads: number[]
+}
+
+/** Says that records are gone from all of history because somebody asked for it. */
+export interface EraseOperation extends OperationRecordBase {
+  type: 'erase'
+  /** UUID of the collection. */
+  scope: string
+  ids: string[]
+  /** Positions whose payloads are gone from the log. */
+  payloads: number[]
+}
+
 /** Stands where recovery in the mode `salvage` found a damaged operation record. */
 export interface LostOperation extends OperationRecordBase {
   type: 'lost'
@@ -230,4 +279,8 @@ export type OperationRecord =
   | DatabaseOperation
   | CollectionOperation
   | RecordOperation
+  | TagOperation
+  | RetentionOperation
+  | VacuumOperation
+  | EraseOperation
   | LostOperation

@@ -5,6 +5,8 @@
  */
 import type { RecordVersion } from '../audit/history.ts'
 import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
+import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import type { ChangeFeed, ChangeOptions } from '../readers/changes.ts'
 import type { GetResult, QueryResult } from '../readers/results.ts'
 import type {
@@ -13,6 +15,7 @@ import type {
   Metadata,
   MetadataUpdate,
   Point,
+  Retention,
   Vector,
   Where,
   WhereDocument,
@@ -168,6 +171,14 @@ export interface Collection extends ReadableCollection {
   /** Renames, replaces the metadata, or changes the configuration. Errors: `collection_exists`, `unsupported_option`. */
   modify(changes: ModifyOptions, options?: WriteOptions): Promise<WriteReceipt>
   /**
+   * Builds the graphs again beside those that answer meanwhile, merged into as few as may be, with other HNSW
+   * options if given (all but `space`). Swaps them at once, unless they find less than `recallMin` of the truth.
+   */
+  reindex(
+    options?: ReindexOptions & { hnsw?: Record<string, unknown> },
+    write?: WriteOptions,
+  ): Promise<ReindexReport>
+  /**
    * Reads of the records as they stood at a position or instant; the point is resolved once, at the first read.
    * Name, metadata and configuration stay those of this handle: for those of then, take
    * `client.asOf(point).getCollection`. Error, at the first read: `position_not_reached`.
@@ -275,6 +286,18 @@ export interface ReadableClient {
   countCollections(): Promise<number>
 }
 
+/** A named position. */
+export interface Tag {
+  name: string
+  position: number
+}
+
+export interface EraseOptions {
+  /** Name or UUID of the collection. */
+  collection: string
+  ids: string[]
+}
+
 /** A store, seen from one tenant and database. */
 export interface Client extends ReadableClient {
   /**
@@ -332,6 +355,36 @@ export interface Client extends ReadableClient {
   /** Deletes a database with all of its collections. The default one is emptied and stays. Error: `database_not_found`. */
   deleteDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt>
 
+  /** Names a point: `asOf('name')` reads it, and retention keeps what it needs. Errors: `tag_exists`. */
+  tag(name: string, point: Point, write?: WriteOptions): Promise<WriteReceipt>
+  /** Oldest position first. */
+  listTags(): Promise<Tag[]>
+  /** Errors: `tag_not_found`. */
+  deleteTag(name: string, write?: WriteOptions): Promise<WriteReceipt>
+  /**
+   * How long superseded versions are kept: `{ history: 'forever' }` (default), `{ history: { days: 30 } }` or
+   * `{ history: { versions: 5 } }`; for the whole store, or for one collection (name or UUID) instead.
+   * Nothing goes before `vacuum`.
+   */
+  setRetention(
+    retention: Retention,
+    options?: { collection?: string },
+    write?: WriteOptions,
+  ): Promise<WriteReceipt>
+  /**
+   * Lets go of what retention no longer keeps: text, vectors and metadata of superseded versions leave the log
+   * and the tables. Positions and headers stay, so who did what and when can still be told and proven; reading
+   * as of a point before the new horizon fails with `history_truncated`. Tags and backups under way hold it back.
+   */
+  vacuum(options?: VacuumOptions, write?: WriteOptions): Promise<VacuumReport>
+  /**
+   * Removes records from all of history: every version's text, vector and metadata leaves the log, the tables,
+   * the segments and the free parts of their files. The log says that it happened, and still verifies. Ids,
+   * actors and reasons stay. Rewrites files: not for everyday deletes.
+   */
+  erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure>
+  /** Merges small graphs of every collection into fewer; queries go on meanwhile. */
+  compact(options?: ReindexOptions): Promise<Record<string, ReindexReport>>
   /**
    * The whole store as it stood at a position or instant, collections deleted since included.
    * Error, at the first read: `position_not_reached`.

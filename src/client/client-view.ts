@@ -1,4 +1,5 @@
 import { AnnalsError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import type { Store } from '../store.ts'
 import { checkInteger, checkKeys, checkObject, checkText, checkUuid } from '../validation/values.ts'
@@ -37,9 +38,10 @@ export class ClientView implements ReadableClient {
     id: string
     embeddingFunction?: GivenFunction
   }): Promise<ReadableCollection> {
-    const id = checkUuid(checkObject(options, 'getCollectionById').id, 'id')
+    const given = checkObject(options, 'getCollectionById')
+    checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
     const { store, at } = await this.#open()
-    return this.#view(store.reader.collection(id, at), options.embeddingFunction)
+    return this.#view(collectionWithId(store, this.#session, given.id, at), options.embeddingFunction)
   }
 
   async listCollections(options?: ListOptions): Promise<ReadableCollection[]> {
@@ -76,11 +78,25 @@ export function collectionNamed(
 ): CollectionRow {
   const given = checkObject(options, 'getCollection')
   checkKeys(given, ['name', 'embeddingFunction'], 'getCollection')
-  const name = checkText(given.name, 'name', 512)
+  const name = checkText(given.name, 'name', limits.nameLengthMax)
   const row = store.catalog.collection(tenant, database, name, at)
   if (row !== undefined) return row
   const when = at === null ? '' : ` at position ${at}`
   throw new AnnalsError('collection_not_found', `Collection [${name}] does not exist${when}.`)
+}
+
+/** The collection with that UUID in the session's tenant and database, or `collection_not_found`. */
+export function collectionWithId(
+  store: Store,
+  { tenant, database }: Session,
+  value: unknown,
+  at: number | null,
+): CollectionRow {
+  const id = checkUuid(value, 'id')
+  const row = store.catalog.collectionById(id, at)
+  if (row !== undefined && row.tenant === tenant && row.database === database)
+    return store.reader.collection(id, at)
+  throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
 }
 
 /** `limit` and `offset` of a list. */

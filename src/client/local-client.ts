@@ -1,34 +1,40 @@
 import { readFileSync } from 'node:fs'
-import type { CatalogCommand } from '../commands/command.ts'
+import type { CareCommand, CatalogCommand } from '../commands/command.ts'
 import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
 import type { Outcome } from '../commands/writer.ts'
 import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { ChangeFeed, type ChangeOptions } from '../readers/changes.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
-import type { OperationRecord, Point, WriteOptions, WriteReceipt } from '../types.ts'
+import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
 import { checkConfiguration } from '../validation/configuration.ts'
-import { checkKeys, checkName, checkObject, checkText, checkUuid } from '../validation/values.ts'
+import { checkRetention } from '../validation/retention.ts'
+import { checkIds, checkKeys, checkName, checkObject, checkText, checkUuid } from '../validation/values.ts'
 import type {
   Client,
   Collection,
   CreateCollectionOptions,
   Database,
+  EraseOptions,
   GetCollectionOptions,
   ListOptions,
   ReadableClient,
   StoreStats,
+  Tag,
   Tenant,
 } from './api.ts'
 import { CallOrder } from './call-order.ts'
 import { validateChangeOptions } from './change-options.ts'
-import { ClientView, checkPage, collectionNamed } from './client-view.ts'
+import { ClientView, checkPage, collectionNamed, collectionWithId } from './client-view.ts'
 import { choose, chooseFor, type GivenFunction } from './embedding-choice.ts'
 import { LocalCollection } from './local-collection.ts'
-import { ReadPoint, type Session } from './session.ts'
+import { checkReindexOptions } from './reindex-options.ts'
+import { positionOf, ReadPoint, type Session } from './session.ts'
 import { storeStats } from './stats.ts'
 
 /** Where a client gets its store from, and how it gives it back. */
@@ -140,10 +146,7 @@ export class LocalClient implements Client, Session {
     const given = checkObject(options, 'getCollectionById')
     checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
     const store = await this.store()
-    return this.#collection(
-      store.reader.collection(checkUuid(given.id, 'id'), null),
-      options.embeddingFunction,
-    )
+    return this.#collection(collectionWithId(store, this, given.id, null), options.embeddingFunction)
   }
 
   async listCollections(options?: ListOptions): Promise<Collection[]> {
@@ -200,6 +203,60 @@ export class LocalClient implements Client, Session {
 
   deleteDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
     return this.#receipt(() => this.#databaseCommand('delete-database', options), write)
+  }
+
+  async tag(name: string, point: Point, write?: WriteOptions): Promise<WriteReceipt> {
+    const checked = checkName(name, 'tag')
+    const at = await positionOf(await this.store(), checkPoint(point))
+    return this.#receipt(() => ({ kind: 'create-tag', name: checked, at }), write)
+  }
+
+  async listTags(): Promise<Tag[]> {
+    return (await this.store()).catalog.tags().map(({ name, position }) => ({ name, position }))
+  }
+
+  deleteTag(name: string, write?: WriteOptions): Promise<WriteReceipt> {
+    return this.#receipt(
+      () => ({ kind: 'delete-tag', name: checkText(name, 'tag', limits.nameLengthMax) }),
+      write,
+    )
+  }
+
+  async setRetention(
+    retention: Retention,
+    options: { collection?: string } = {},
+    write?: WriteOptions,
+  ): Promise<WriteReceipt> {
+    const checked = checkRetention(retention)
+    checkKeys(checkObject(options, 'setRetention'), ['collection'], 'setRetention')
+    const store = await this.store()
+    const collection = options.collection === undefined ? null : this.#collectionId(store, options.collection)
+    return this.#receipt(() => ({ kind: 'set-retention', collection, retention: checked }), write)
+  }
+
+  async vacuum(options: VacuumOptions = {}, write?: WriteOptions): Promise<VacuumReport> {
+    checkKeys(checkObject(options, 'vacuum'), ['dryRun', 'signal', 'onProgress'], 'vacuum')
+    return (await this.store()).caretaker.vacuum(options, validateWriteOptions(write))
+  }
+
+  async erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure> {
+    const given = checkObject(options, 'erase')
+    checkKeys(given, ['collection', 'ids'], 'erase')
+    const ids = checkIds(given.ids)
+    const store = await this.store()
+    const collection = this.#collectionId(
+      store,
+      checkText(given.collection, 'collection', limits.nameLengthMax),
+    )
+    return store.caretaker.erase(collection, ids, validateWriteOptions(write))
+  }
+
+  async compact(options: ReindexOptions = {}): Promise<Record<string, ReindexReport>> {
+    const checked = checkReindexOptions(options, [])
+    const { catalog, reindexer } = await this.store()
+    const reports: Record<string, ReindexReport> = {}
+    for (const { id } of catalog.liveCollections()) reports[id] = await reindexer.compact(id, checked)
+    return reports
   }
 
   asOf(point: Point): ReadableClient {
@@ -267,27 +324,36 @@ export class LocalClient implements Client, Session {
     return new LocalCollection(this, info, chooseFor(info.name, info.configuration.embedding_function, given))
   }
 
-  async #receipt(command: () => CatalogCommand, write: unknown): Promise<WriteReceipt> {
+  async #receipt(command: () => CatalogCommand | CareCommand, write: unknown): Promise<WriteReceipt> {
     return (await this.#submit(command, write)).outcome.receipt
   }
 
-  #submit(command: () => CatalogCommand, write: unknown): Promise<{ outcome: Outcome; store: Store }> {
+  #submit(
+    command: () => CatalogCommand | CareCommand,
+    write: unknown,
+  ): Promise<{ outcome: Outcome; store: Store }> {
     return this.order.run(
       async () => ({ command: command(), options: validateWriteOptions(write), store: await this.store() }),
       async ({ store, ...request }) => ({ outcome: await store.writer.submit(request), store }),
     )
   }
 
+  /** Of a collection that is given by its name, or by its UUID: then it may be deleted already. */
+  #collectionId({ catalog }: Store, collection: string): string {
+    const named = catalog.collection(this.tenant, this.database, collection)
+    if (named !== undefined) return named.id
+    const id = checkUuid(collection, 'collection')
+    if (catalog.isIn(id, this.tenant, this.database)) return id
+    throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
+  }
+
   /** Operations of this tenant and database, or of one of its collections, given by name or UUID. */
-  #selector(
-    { catalog, reader }: Store,
-    collection: string | undefined,
-  ): (record: OperationRecord) => boolean {
+  #selector(store: Store, collection: string | undefined): (record: OperationRecord) => boolean {
     if (collection !== undefined) {
-      const named = catalog.collection(this.tenant, this.database, collection)
-      const id = named?.id ?? reader.collection(checkUuid(collection, 'changes.collection'), null).id
+      const id = this.#collectionId(store, collection)
       return (record) => 'collection' in record && record.collection === id
     }
+    const { catalog } = store
     const mine = new Map<string, boolean>()
     return (record) => {
       if ('collection' in record) {

@@ -7,11 +7,12 @@ import {
 } from '../commands/validate.ts'
 import { type EmbeddingFunction, embed } from '../embedding/embedding-function.ts'
 import { AnnalsError, show } from '../errors.ts'
+import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import { collectionInfo } from '../projections/metadata/rows.ts'
 import { type ChangeFeed, type ChangeOptions, ChangeFeed as Feed } from '../readers/changes.ts'
 import { checkPoint } from '../readers/read-request.ts'
-import type { CollectionInfo, Point, WriteOptions, WriteReceipt } from '../types.ts'
-import { checkConfigurationUpdate } from '../validation/configuration.ts'
+import type { CollectionConfiguration, CollectionInfo, Point, WriteOptions, WriteReceipt } from '../types.ts'
+import { checkConfigurationUpdate, checkReindexConfiguration } from '../validation/configuration.ts'
 import type {
   AddRecords,
   Collection,
@@ -22,6 +23,7 @@ import type {
 } from './api.ts'
 import { validateChangeOptions } from './change-options.ts'
 import { CollectionView } from './collection-view.ts'
+import { checkReindexOptions } from './reindex-options.ts'
 import { ReadPoint, type Session } from './session.ts'
 
 /** A collection of a store in this process. */
@@ -80,6 +82,19 @@ export class LocalCollection extends CollectionView implements Collection {
     )
     this.info = collectionInfo(outcome.row)
     return outcome.receipt
+  }
+
+  async reindex(
+    options: ReindexOptions & { hnsw?: Record<string, unknown> } = {},
+    write?: WriteOptions,
+  ): Promise<ReindexReport> {
+    const { hnsw = {}, ...rest } = checkReindexOptions(options, ['hnsw'])
+    const configure = (old: CollectionConfiguration) => checkReindexConfiguration(old, { hnsw })
+    configure(this.configuration)
+    const { reindexer, reader } = await this.session.store()
+    const report = await reindexer.reindex(this.id, configure, rest, validateWriteOptions(write))
+    this.info = collectionInfo(reader.collection(this.id, null))
+    return report
   }
 
   asOf(point: Point): ReadableCollection {

@@ -1,3 +1,4 @@
+import { AnnalsError, show } from '../errors.ts'
 import { resolvePoint } from '../readers/as-of.ts'
 import type { Store } from '../store.ts'
 import type { Point } from '../types.ts'
@@ -24,11 +25,20 @@ export class ReadPoint {
   /** The position to read at; `null` for now. */
   resolve(store: Store): Promise<number | null> {
     if (this.#point === null) return Promise.resolve(null)
-    this.#position ??= resolvePoint(store.log, store.projector.position, this.#point).catch((error) => {
+    this.#position ??= positionOf(store, this.#point).catch((error) => {
       // What lies ahead now may be there at the next read.
       this.#position = null
       throw error
     })
     return this.#position
   }
+}
+
+/** The position that a point stands for. Throws `position_not_reached`, `tag_not_found`. */
+export async function positionOf(store: Store, point: Point): Promise<number> {
+  const { log, projector, catalog } = store
+  if (typeof point !== 'string') return resolvePoint(log, projector.position, point)
+  const tag = catalog.tag(point)
+  if (tag !== undefined) return tag.position
+  throw new AnnalsError('tag_not_found', `The tag ${show(point)} does not exist.`)
 }

@@ -1,5 +1,5 @@
 import type { Filter } from '../filter/filter.ts'
-import type { CollectionConfiguration, Metadata, MetadataUpdate, WriteOptions } from '../types.ts'
+import type { CollectionConfiguration, Metadata, MetadataUpdate, Retention, WriteOptions } from '../types.ts'
 
 /** One record as a write hands it in, already checked. `undefined` and absent columns stay as they are. */
 export interface RecordInput {
@@ -73,8 +73,50 @@ export type CatalogCommand =
   | ModifyCollectionCommand
   | DeleteCollectionCommand
 
+export interface CreateTagCommand {
+  kind: 'create-tag'
+  name: string
+  /** The position that it names. */
+  at: number
+}
+
+export interface DeleteTagCommand {
+  kind: 'delete-tag'
+  name: string
+}
+
+export interface RetentionCommand {
+  kind: 'set-retention'
+  /** UUID of a collection; `null` for the whole store. */
+  collection: string | null
+  retention: Retention
+}
+
+/** Superseded versions that retention lets go; planned from the tables just before. */
+export interface VacuumCommand {
+  kind: 'vacuum'
+  collection: string
+  horizon: number
+  versions: number[]
+  payloads: number[]
+}
+
+export interface EraseCommand {
+  kind: 'erase'
+  collection: string
+  ids: string[]
+}
+
+/** What is done to history itself. */
+export type CareCommand =
+  | CreateTagCommand
+  | DeleteTagCommand
+  | RetentionCommand
+  | VacuumCommand
+  | EraseCommand
+
 /** What a caller wants done: checked as far as that goes without looking at the store. */
-export type Command = PutCommand | DeleteCommand | CatalogCommand
+export type Command = PutCommand | DeleteCommand | CatalogCommand | CareCommand
 
 /** A command with who asks for it, why, and under which conditions. */
 export interface Request {

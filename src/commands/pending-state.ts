@@ -3,7 +3,7 @@ import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import { type CollectionRow, collectionInfo, parseMetadata } from '../projections/metadata/rows.ts'
 import type { OperationRecord, RecordOperation } from '../types.ts'
-import type { CollectionHead, DecisionState, LiveRecord } from './decide.ts'
+import type { CollectionHead, DecisionState, LiveRecord } from './decision.ts'
 
 /**
  * What the tables say, plus what the same group of writes has already decided and not yet appended.
@@ -69,6 +69,14 @@ export class PendingState implements DecisionState {
   lastDeath(collection: string, id: string): number {
     const pending = this.#pending.get(pendingKey(collection, id))
     return pending?.newest ?? this.#records.lastDeath(this.#key(collection), id)
+  }
+
+  tag(name: string): number | null {
+    return this.#catalog.tag(name)?.position ?? null
+  }
+
+  payloads(collection: string, id: string): number[] {
+    return this.#records.payloads(this.#key(collection), id)
   }
 
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[] {

@@ -7,6 +7,7 @@ import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import type { Projector } from '../projections/projector.ts'
 import type { Commit, OperationRecord, WriteReceipt } from '../types.ts'
+import { metadataSize } from '../validation/metadata.ts'
 import type { Command, Request } from './command.ts'
 import { decide, place } from './decide.ts'
 import { PendingState } from './pending-state.ts'
@@ -32,6 +33,13 @@ interface Waiting {
   reject: (error: unknown) => void
 }
 
+/** Work on the log that no write may run beside. */
+interface Job {
+  job: () => Promise<void>
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
 interface Decided {
   waiting: Waiting
   records: OperationRecord[]
@@ -49,9 +57,11 @@ interface Decided {
  */
 export class Writer {
   readonly #parts: WriterParts
-  #queue: Waiting[] = []
+  #queue: (Waiting | Job)[] = []
   #queuedBytes = 0
   #running: Promise<void> | null = null
+  /** Operation records of the newest group. */
+  #appliedLast = 0
   #closed = false
 
   constructor(parts: WriterParts) {
@@ -66,10 +76,15 @@ export class Writer {
     if (this.#queuedBytes + bytes > limits.queuedBytesMax)
       return Promise.reject(tooManyWaiting(this.#queuedBytes))
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, bytes, resolve, reject })
       this.#queuedBytes += bytes
-      this.#running ??= this.#run()
+      this.#enqueue({ request, bytes, resolve, reject })
     })
+  }
+
+  /** Runs `job` in the queue, between two groups of writes. */
+  async exclusive(job: () => Promise<void>): Promise<void> {
+    if (this.#closed) throw new AnnalsError('store_closed', 'The store is closed.')
+    await new Promise<void>((resolve, reject) => this.#enqueue({ job, resolve, reject }))
   }
 
   /** Settles once nothing waits any more. */
@@ -83,17 +98,21 @@ export class Writer {
     await this.drained()
   }
 
+  #enqueue(entry: Waiting | Job): void {
+    this.#queue.push(entry)
+    this.#running ??= this.#run()
+  }
+
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      // Whatever is submitted in the same turn of the event loop belongs to one group; and who was just told of
-      // the group before has had time to go on.
-      await nextTurn()
-      const group = this.#takeGroup()
-      try {
-        await this.#commit(group)
-      } catch (error) {
-        for (const waiting of group) waiting.reject(error)
-      }
+      // Whatever is submitted without waiting in between belongs to one group. After a large one the event loop
+      // gets its turn: deciding the next would stretch a turn that was long already.
+      await (this.#appliedLast > limits.encodedPerTurn ? nextTurn() : null)
+      const [next] = this.#queue
+      if (next !== undefined && 'job' in next) {
+        this.#queue.shift()
+        await next.job().then(next.resolve, next.reject)
+      } else await this.#commitGroup(this.#takeGroup())
     }
     this.#running = null
   }
@@ -103,18 +122,27 @@ export class Writer {
     let records = 0
     let bytes = 0
     let size = 0
-    for (const { request, bytes: more } of this.#queue) {
-      const { command } = request
+    for (const entry of this.#queue) {
+      if ('job' in entry) break
+      const { command } = entry.request
       records += countOf(command)
-      bytes += more
+      bytes += entry.bytes
       const full = records > limits.groupRecordsMax || bytes > limits.groupBytesMax
       if (size > 0 && (full || readsTables(command))) break
       size += 1
       if (readsTables(command)) break
     }
-    const group = this.#queue.splice(0, size)
+    const group = this.#queue.splice(0, size) as Waiting[]
     for (const waiting of group) this.#queuedBytes -= waiting.bytes
     return group
+  }
+
+  async #commitGroup(group: Waiting[]): Promise<void> {
+    try {
+      await this.#commit(group)
+    } catch (error) {
+      for (const waiting of group) waiting.reject(error)
+    }
   }
 
   /** The way of a write: decide, append, apply, acknowledge. */
@@ -124,6 +152,7 @@ export class Writer {
     const records = decided.flatMap((one) => one.records)
     await this.#parts.log.append(records)
     this.#apply(records)
+    this.#appliedLast = records.length
     for (const { waiting, outcome } of decided) waiting.resolve(outcome)
   }
 
@@ -228,8 +257,10 @@ function countOf(command: Command): number {
 function sizeOf(command: Command): number {
   if (!('records' in command)) return 256
   let bytes = 0
-  for (const { id, vector, document, uri } of command.records)
-    bytes += 128 + id.length + (vector?.byteLength ?? 0) + 2 * (document?.length ?? 0) + (uri?.length ?? 0)
+  for (const { id, vector, document, uri, metadata } of command.records) {
+    bytes += 128 + id.length + (vector?.byteLength ?? 0) + (uri?.length ?? 0)
+    bytes += 2 * ((document?.length ?? 0) + metadataSize(metadata))
+  }
   return bytes
 }
 

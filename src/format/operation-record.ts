@@ -37,6 +37,11 @@ export const operationTypeNumbers: Readonly<Record<OperationType, number>> = {
   add: 7,
   update: 8,
   delete: 9,
+  'create-tag': 10,
+  'delete-tag': 11,
+  'set-retention': 12,
+  vacuum: 13,
+  erase: 14,
   lost: 255,
 }
 /** What only says something about one record; all else is needed to make sense of the log. */
@@ -129,6 +134,19 @@ export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
   return { record: recordFrom(fields, payload && decodeCbor(payload)), leaf }
 }
 
+/** Whether the frame still has its salt and payload. */
+export function hasPayload(bytes: Buffer): boolean {
+  return bytes[digestBytes] === payloadPresent
+}
+
+/** The same frame without its salt and payload; header, leaf and commitment stay as they are. */
+export function erasedFrame(bytes: Buffer): Buffer {
+  const headerEnd = headerAt + bytes.readUInt32BE(digestBytes + 1)
+  const erased = Buffer.from(bytes.subarray(0, headerEnd))
+  erased[digestBytes] = payloadErased
+  return erased
+}
+
 function splitFrame(position: number, bytes: Buffer) {
   if (bytes.length < headerAt) throw damaged(position, `its frame has only ${bytes.length} bytes`)
   const headerEnd = headerAt + bytes.readUInt32BE(digestBytes + 1)
@@ -183,6 +201,10 @@ function subjectOf(record: OperationRecord): Subject {
     case 'modify-collection':
     case 'delete-collection':
       return { ...noSubject, collection: record.collection, previous: record.previous }
+    case 'set-retention':
+    case 'vacuum':
+    case 'erase':
+      return { ...noSubject, collection: record.scope }
     default:
       return noSubject
   }
@@ -216,6 +238,15 @@ function payloadOf(record: OperationRecord): unknown {
     case 'create-database':
     case 'delete-database':
       return [record.databaseId, record.tenant, record.database]
+    case 'create-tag':
+    case 'delete-tag':
+      return [record.name, record.at]
+    case 'set-retention':
+      return [JSON.stringify(record.retention)]
+    case 'vacuum':
+      return [record.horizon, record.versions, record.payloads]
+    case 'erase':
+      return [record.ids, record.payloads]
     case 'lost':
       return null
   }
@@ -250,9 +281,30 @@ function recordFrom(fields: unknown[], payload: unknown): OperationRecord {
       const [databaseId, tenant, database] = payload as [string, string, string]
       return { ...base, type, databaseId, tenant, database } satisfies DatabaseOperation
     }
+    case 'create-tag':
+    case 'delete-tag': {
+      const [name, at] = payload as [string, number]
+      return { ...base, type, name, at }
+    }
+    case 'set-retention':
+    case 'vacuum':
+    case 'erase':
+      return { ...base, ...careFrom(type, fields[9], payload as unknown[]) } as OperationRecord
     case 'lost':
       return { ...base, type }
   }
+}
+
+/** What the store does to its own history: retention, vacuum, erasure. */
+function careFrom(
+  type: 'set-retention' | 'vacuum' | 'erase',
+  collection: unknown,
+  payload: unknown[],
+): object {
+  const scope = collection === null ? null : uuidFromBytes(collection as Uint8Array)
+  if (type === 'set-retention') return { type, scope, retention: JSON.parse(payload[0] as string) }
+  if (type === 'erase') return { type, scope, ids: payload[0], payloads: payload[1] }
+  return { type, scope, horizon: payload[0], versions: payload[1], payloads: payload[2] }
 }
 
 function recordSubject(fields: unknown[]): Omit<RecordOperation, 'position' | 'commit' | 'type' | 'state'> {

@@ -1,11 +1,11 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Level } from 'level'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import { fileBytes, syncFolder } from '../files.ts'
 import { type BinaryLevel, binaryEncodings, LevelHandle } from './level-handle.ts'
-import type { Entry, EntryRange, Handle, Medium } from './medium.ts'
+import type { Entry, EntryRange, Handle, KeyRange, Medium } from './medium.ts'
 
 /** Time stamps of a folder are this coarse: within it, two changes may look like one. */
 const folderClockMs = 20
@@ -39,25 +39,29 @@ export class DiskMedium implements Medium {
     this.#options = options
   }
 
-  async open({ repair = false }: { repair?: boolean } = {}): Promise<Handle> {
+  async open(options: { repair?: boolean } = {}): Promise<Handle> {
+    try {
+      return await this.#open(options)
+    } catch (error) {
+      throw error instanceof AnnalsError ? error : this.#openError(error)
+    }
+  }
+
+  async #open({ repair = false }: { repair?: boolean }): Promise<Handle> {
     mkdirSync(this.#folder, { recursive: true })
     syncFolder(dirname(this.#folder))
     const present = readdirSync(this.#folder)
     if (!repair) this.#refuseBeheaded(present)
-    else if (present.some((file) => dataFile.test(file))) await this.#repair()
+    else if (present.some((file) => dataFile.test(file))) await repairLevel(this.#folder)
     const recoveredBytes = this.#walBytes()
     const db = new Level<Buffer, Buffer>(this.#folder, { ...binaryEncodings })
-    try {
-      await db.open()
-    } catch (error) {
-      throw this.#openError(error)
-    }
+    await db.open()
     syncFolder(this.#folder)
     return new DiskHandle(db as unknown as BinaryLevel, this.#folder, recoveredBytes)
   }
 
   admit(bytes: number): void {
-    const free = this.#options.env.freeBytes(this.#folder)
+    const free = this.#freeBytes()
     const { reserveBytes } = this.#options
     // LevelDB writes everything twice before it can drop the first copy: its own log, then a table.
     if (free - 2 * bytes >= reserveBytes) return
@@ -68,25 +72,38 @@ export class DiskMedium implements Medium {
     )
   }
 
+  #freeBytes(): number {
+    try {
+      return this.#options.env.freeBytes(this.#folder)
+    } catch (error) {
+      const message = `The free space of ${this.#folder} cannot be told: ${messageOf(error)}.`
+      throw new AnnalsError('log_unavailable', message, { fate: 'not_written', cause: error })
+    }
+  }
+
   #walBytes(): number {
     const logs = readdirSync(this.#folder).filter((file) => /^\d+\.log$/.test(file))
     return logs.reduce((sum, file) => sum + (fileBytes(join(this.#folder, file)) ?? 0), 0)
   }
 
-  async #repair(): Promise<void> {
-    try {
-      await repairLevel(this.#folder)
-    } catch (error) {
-      throw this.#openError(error)
-    }
-  }
-
   #refuseBeheaded(present: string[]): void {
     // A MANIFEST alone is what a process leaves that was killed while LevelDB created the database.
-    if (!present.some((file) => dataFile.test(file)) || present.includes('CURRENT')) return
-    throw new AnnalsError('log_damaged', `The operation log in ${this.#folder} has lost its file CURRENT.`, {
-      hint: 'Restore from a backup, or open with recovery "salvage", which rebuilds what LevelDB needs.',
-    })
+    if (!present.some((file) => dataFile.test(file))) return
+    const missing = present.includes('CURRENT') ? this.#missingManifest(present) : 'CURRENT'
+    if (missing === null) return
+    throw new AnnalsError(
+      'log_damaged',
+      `The operation log in ${this.#folder} has lost its file ${missing}.`,
+      {
+        hint: 'Restore from a backup, or open with recovery "salvage", which rebuilds what LevelDB needs.',
+      },
+    )
+  }
+
+  /** The MANIFEST that CURRENT names, if it is not there. */
+  #missingManifest(present: string[]): string | null {
+    const named = readFileSync(join(this.#folder, 'CURRENT'), 'latin1').trim()
+    return named === '' || present.includes(named) ? null : named
   }
 
   #openError(error: unknown): AnnalsError {
@@ -144,6 +161,11 @@ class DiskHandle implements Handle {
 
   async write(puts: readonly Entry[], removals?: readonly Buffer[]): Promise<void> {
     await this.#level.write(puts, removals)
+    this.#syncNewFiles()
+  }
+
+  async compact(range: KeyRange): Promise<void> {
+    await this.#level.compact(range)
     this.#syncNewFiles()
   }
 

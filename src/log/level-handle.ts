@@ -1,6 +1,6 @@
 import type { AbstractLevel } from 'abstract-level'
 import { AnnalsError, messageOf } from '../errors.ts'
-import type { Entry, EntryRange, Handle } from './medium.ts'
+import type { Entry, EntryRange, Handle, KeyRange } from './medium.ts'
 
 /** Any LevelDB-like database with binary keys and values. */
 export type BinaryLevel = AbstractLevel<string | Buffer | Uint8Array, Buffer, Buffer>
@@ -41,6 +41,22 @@ export class LevelHandle implements Handle {
     ]
     // `sync` is classic-level's own option, unknown to the abstract type and to the store in memory.
     await this.#db.batch(operations, { sync: true } as object)
+  }
+
+  async compact({ gte, lt }: KeyRange): Promise<void> {
+    // The store in memory keeps nothing that was overwritten, and has no method for it.
+    const { compactRange } = this.#db as { compactRange?: (start: Buffer, end: Buffer) => Promise<void> }
+    if (compactRange === undefined) return
+    // A file is only rewritten together with one of a level above that overlaps it. So first everything goes
+    // into files; then the outermost entries, written again, make one that overlaps them all.
+    for (let round = 0; round < 2; round++) {
+      const outermost = [
+        await this.entries({ gte, lt, limit: 1 }),
+        await this.entries({ gte, lt, limit: 1, reverse: true }),
+      ]
+      await this.write(outermost.flat())
+      await compactRange.call(this.#db, gte, lt)
+    }
   }
 
   close(): Promise<void> {

@@ -8,8 +8,15 @@ import {
   type HeadRecord,
   type StoreRecord,
 } from '../format/head-record.ts'
-import { headKey, recordKey, storeKey } from '../format/keys.ts'
-import { checkFrame, decodeFrame, encodeFrame, saltBytes } from '../format/operation-record.ts'
+import { headKey, recordKey, recordRange, storeKey } from '../format/keys.ts'
+import {
+  checkFrame,
+  decodeFrame,
+  encodeFrame,
+  erasedFrame,
+  hasPayload,
+  saltBytes,
+} from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
 import { checkedFrame, presentFrame, readPage } from './frames.ts'
@@ -134,6 +141,30 @@ export class LevelOperationLog implements OperationLog {
     }
   }
 
+  async redact(positions: readonly number[]): Promise<number> {
+    let removed = 0
+    for (let from = 0; from < positions.length; from += limits.readAheadRecords) {
+      await this.ready()
+      const page = positions.slice(from, from + limits.readAheadRecords)
+      const keys = page.map(recordKey)
+      const frames = await this.#reading((handle) => handle.getMany(keys))
+      const puts: Entry[] = []
+      page.forEach((position, index) => {
+        const bytes = checkedBytes(position, frames[index])
+        if (!hasPayload(bytes)) return
+        const value = erasedFrame(bytes)
+        removed += bytes.length - value.length
+        puts.push({ key: keys[index]!, value })
+      })
+      if (puts.length > 0) await this.#rewrite(puts)
+    }
+    return removed
+  }
+
+  async compact(): Promise<void> {
+    await this.#reading((handle) => handle.compact(recordRange))
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -177,6 +208,26 @@ export class LevelOperationLog implements OperationLog {
       throw new AnnalsError('log_unavailable', `The operation log cannot be read: ${messageOf(error)}.`, {
         cause: error,
       })
+    }
+  }
+
+  /** Overwrites frames. A failure costs the handle, not the log: whoever asked must ask again. */
+  async #rewrite(puts: readonly Entry[]): Promise<void> {
+    this.#medium.admit(bytesOf(puts))
+    try {
+      await this.#handle.write(puts)
+    } catch (error) {
+      this.#attempted = this.#frontier
+      await this.#reopen(this.#frontier)
+      throw new AnnalsError(
+        'write_failed',
+        `Payloads could not be removed from the log: ${messageOf(error)}.`,
+        {
+          fate: 'not_written',
+          hint: 'What was to be removed is remembered, and removed when the store is opened the next time.',
+          cause: error,
+        },
+      )
     }
   }
 
@@ -293,6 +344,11 @@ export function tailLost(name: string, acknowledged: number, found: number): Ann
     position: found,
     hint: 'Restore from a backup, or open with recovery "point-in-time" to go on with what is left.',
   })
+}
+
+function checkedBytes(position: number, bytes: Buffer | undefined): Buffer {
+  checkedFrame(position, bytes)
+  return bytes!
 }
 
 function bytesOf(puts: readonly Entry[]): number {

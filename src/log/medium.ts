@@ -4,9 +4,13 @@ export interface Entry {
   value: Buffer
 }
 
-export interface EntryRange {
+/** Keys from `gte` on, below `lt`. */
+export interface KeyRange {
   gte: Buffer
   lt: Buffer
+}
+
+export interface EntryRange extends KeyRange {
   limit: number
   reverse?: boolean
 }
@@ -23,6 +27,8 @@ export interface Handle {
   entries(range: EntryRange): Promise<Entry[]>
   /** Writes and removes atomically; durable once it returns. A failure finishes the handle. */
   write(puts: readonly Entry[], removals?: readonly Buffer[]): Promise<void>
+  /** Rewrites what holds `range`, so that what was overwritten in it is gone from the files. */
+  compact(range: KeyRange): Promise<void>
   close(): Promise<void>
 }
 

@@ -76,6 +76,13 @@ export interface OperationLog {
   readMany(positions: readonly number[]): Promise<OperationRecord[]>
   /** Records in order, read ahead in small pages. */
   range(options?: ReadOptions): AsyncGenerator<LogEntry, void, undefined>
+  /**
+   * Removes salt and payload of the given records for good; headers, leaves and root stay. Not beside an
+   * `append`. Answers the bytes removed. Repeating it is safe; the bytes are out of the files after `compact`.
+   */
+  redact(positions: readonly number[]): Promise<number>
+  /** Has the files rewritten, so that what was overwritten is gone from them. */
+  compact(): Promise<void>
   /** Releases the log; idempotent. */
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Subscription } from 'rxjs'
 import { messageOf } from '../errors.ts'
@@ -43,8 +43,8 @@ export class Sealer {
   constructor(parts: SealerParts) {
     this.#parts = parts
     this.#subscriptions = [
-      parts.projector.commits.subscribe((records) => this.#look(records)),
-      parts.vectors.damaged.subscribe((damaged) => this.#rebuild(damaged)),
+      parts.projector.commits.subscribe((records) => this.#guard(() => this.#look(records))),
+      parts.vectors.damaged.subscribe((damaged) => this.#guard(() => this.#rebuild(damaged))),
     ]
   }
 
@@ -55,8 +55,9 @@ export class Sealer {
 
   /** Looks at every collection: for what was left unsealed when the store was closed. */
   lookAtAll(): void {
-    if (this.#stopped) return
-    for (const row of this.#parts.catalog.liveCollections()) this.#consider(row)
+    this.#guard(() => {
+      for (const row of this.#parts.catalog.liveCollections()) this.#consider(row)
+    })
   }
 
   /** Settles once nothing is being sealed any more. */
@@ -66,12 +67,37 @@ export class Sealer {
     release()
   }
 
+  /** Runs `work` on a collection's index while nothing of it is being sealed or rebuilt. */
+  async alone<T>(row: CollectionRow, work: (index: VectorIndex) => Promise<T>): Promise<T> {
+    while (this.#busy.has(row.id)) await this.#busy.get(row.id)
+    const result = this.#parts.vectors.use(row, work)
+    const running = result.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#busy.set(
+      row.id,
+      running.finally(() => this.#finished(row)),
+    )
+    return result
+  }
+
   /** Starts nothing new, and drops what runs: it can be built again from the log. */
   async stop(): Promise<void> {
     this.#stopped = true
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
     await this.#parts.builders.close()
     await this.idle()
+  }
+
+  // Nobody waits for what is looked at in the background: what it throws would end the process.
+  #guard(work: () => void): void {
+    if (this.#stopped) return
+    try {
+      work()
+    } catch (error) {
+      this.#parts.warn(`Looking for vectors to seal failed: ${messageOf(error)}`)
+    }
   }
 
   #look(records: readonly OperationRecord[]): void {
@@ -99,21 +125,29 @@ export class Sealer {
         this.#retryAt.set(row.id, row.next_label + 1000)
         this.#parts.warn(`Sealing the collection ${row.name} failed: ${messageOf(error)}`)
       })
-      .finally(() => {
-        this.#busy.delete(row.id)
-        const now = this.#parts.catalog.collectionById(row.id)
-        if (now !== undefined) this.#consider(now)
-      })
+      .finally(() => this.#finished(row))
     this.#busy.set(row.id, running)
+  }
+
+  #finished({ id }: CollectionRow): void {
+    this.#busy.delete(id)
+    this.#guard(() => {
+      const now = this.#parts.catalog.collectionById(id)
+      if (now !== undefined) this.#consider(now)
+    })
   }
 
   async #seal(row: CollectionRow, index: VectorIndex): Promise<void> {
     const ranges = planSealing(index.hnsw, index.sealedUpTo, index.labels.next)
+    // The tables promised more than the index has: ask again after the next vector, not at once and for ever.
+    if (ranges.length === 0) this.#retryAt.set(row.id, row.next_label + 1)
     const built = await Promise.all(ranges.map((range) => this.#build(row, index, range)))
     for (const source of built) {
       const sealed = await SealedSegment.load(source)
       // From here to the end of the turn nothing can come in between.
-      if (this.#stopped || this.#parts.catalog.collectionById(row.id) === undefined) return sealed.release()
+      const current = this.#parts.vectors.peek(row.id) === index
+      if (this.#stopped || !current || this.#parts.catalog.collectionById(row.id) === undefined)
+        return discard(sealed, source.file)
       const { firstLabel, nextLabel, bytes } = source
       this.#parts.manifest.add({
         collection: row.key,
@@ -138,7 +172,7 @@ export class Sealer {
       const sealed = await SealedSegment.load(source)
       if (this.#stopped) return sealed.release()
       this.#parts.manifest.rebuilt(id, source.bytes, Buffer.from(source.digest))
-      index.replaceExact(sealed)
+      index.replaceSegment(sealed)
     }
     const before = this.#busy.get(collection.id) ?? Promise.resolve()
     void before.then(() => this.#stopped || this.#run(collection, work))
@@ -172,6 +206,12 @@ export class Sealer {
     this.#sealedUpTo.set(key, upTo)
     return upTo
   }
+}
+
+// A file that nothing names may hold what was erased meanwhile.
+function discard(sealed: SealedSegment, file: string): void {
+  sealed.release()
+  rmSync(file, { force: true })
 }
 
 function fileName(collection: string, first: number, next: number): string {

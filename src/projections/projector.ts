@@ -17,6 +17,7 @@ export class Projector {
   readonly #metadata: MetadataProjection
   readonly #vectors: VectorStore
   readonly #commits = new Subject<readonly OperationRecord[]>()
+  #isClosed = false
 
   constructor(log: OperationLog, metadata: MetadataProjection, vectors: VectorStore) {
     this.#log = log
@@ -59,8 +60,13 @@ export class Projector {
     onProgress?.(this.position, this.#log.head)
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** No commits will follow. */
   close(): void {
+    this.#isClosed = true
     this.#commits.complete()
   }
 

@@ -7,7 +7,11 @@ import type { Point } from '../types.ts'
  * inside a commit stands for the commit before, because no half of a commit was ever visible.
  * `newest` is the newest position that reads can see; beyond it, `position_not_reached` is thrown.
  */
-export async function resolvePoint(log: OperationLog, newest: number, point: Point): Promise<number> {
+export async function resolvePoint(
+  log: OperationLog,
+  newest: number,
+  point: Exclude<Point, string>,
+): Promise<number> {
   return point instanceof Date
     ? lastCommitAt(log, newest, point.getTime())
     : lastCommitEnd(log, newest, point)

@@ -15,6 +15,9 @@ export interface Change {
   reason: string | null
   /** The whole commit; `commit.first + commit.count - 1` is its last position. */
   commit: Commit
+  /** For operations on tenants and databases, and on collections: whose it is. */
+  tenant: string | null
+  database: string | null
   /** UUID of the collection; `null` for tenants and databases. */
   collection: string | null
   /** The record's id; `null` for everything else. */
@@ -94,14 +97,20 @@ export class ChangeFeed implements AsyncIterable<Change> {
         'position_not_reached',
         `Changes after ${after} were asked for; the newest is ${projector.position}.`,
       )
-    do {
-      const until = projector.position
-      for await (const { record } of log.range({ after, until })) {
-        if (signal?.aborted) return
-        if (selects(record)) yield await toChange(log, record)
-      }
-      after = until
-    } while (live && (await moreThan(projector, after, signal)))
+    try {
+      do {
+        const until = projector.position
+        for await (const { record } of log.range({ after, until })) {
+          if (signal?.aborted) return
+          if (projector.isClosed) throw new AnnalsError('store_closed', 'The store was closed.')
+          if (selects(record)) yield await toChange(log, record)
+        }
+        after = until
+      } while (live && (await moreThan(projector, after, signal)))
+    } catch (error) {
+      // A live feed has no end of its own that it could miss: the store's close is its end.
+      if (!live || !projector.isClosed) throw error
+    }
   }
 }
 
@@ -123,13 +132,26 @@ async function toChange(log: OperationLog, record: OperationRecord): Promise<Cha
   const { position, type, commit } = record
   const { actor, reason } = commit
   const common = { position, type, committedAt: new Date(commit.committedAt), actor, reason, commit }
-  const none = { collection: null, id: null, before: null, after: null, state: null }
+  const none = {
+    tenant: null,
+    database: null,
+    collection: null,
+    id: null,
+    before: null,
+    after: null,
+    state: null,
+  }
   if ('vectorAt' in record) {
     const before = await imageBefore(log, record)
     const after = await imageAfter(log, record)
     return { ...common, ...none, collection: record.collection, id: record.recordId, before, after }
   }
-  if ('collection' in record)
-    return { ...common, ...none, collection: record.collection, state: record.state }
+  if ('collection' in record) {
+    const { collection, state } = record
+    const { tenant, database } = state
+    return { ...common, ...none, tenant, database, collection, state }
+  }
+  if ('databaseId' in record) return { ...common, ...none, tenant: record.tenant, database: record.database }
+  if ('tenant' in record) return { ...common, ...none, tenant: record.tenant }
   return { ...common, ...none }
 }

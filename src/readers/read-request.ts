@@ -80,14 +80,15 @@ export function validateLimit(args: unknown, place: string, standard: number): n
   return given.limit == null ? standard : checkInteger(given.limit, `${place}.limit`, 0)
 }
 
-/** A position or an instant. */
+/** A position, an instant, or the name of a tag. */
 export function checkPoint(value: unknown): Point {
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw invalid('point', 'must be a valid Date', value)
     return value
   }
   if (typeof value === 'number') return checkInteger(value, 'point', 0)
-  throw invalid('point', 'must be a position (a whole number) or a Date', value)
+  if (typeof value === 'string' && value !== '') return value
+  throw invalid('point', 'must be a position (a whole number), a Date or the name of a tag', value)
 }
 
 /** Ids that a read is restricted to: repeated ones count once. */

@@ -10,6 +10,7 @@ import type { VectorStore } from '../projections/vectors/vector-store.ts'
 import type { GetRequest, QueryRequest } from './read-request.ts'
 import { RecentSelections } from './recent-selections.ts'
 import { GetResult, type GetRow, QueryResult, type QueryRow } from './results.ts'
+import { Running } from './running.ts'
 import { searchIndex } from './search.ts'
 import { VersionSelector } from './selection.ts'
 
@@ -35,6 +36,7 @@ interface Hit {
 export class Reader {
   readonly #parts: ReaderParts
   readonly #versions: VersionSelector
+  readonly #running = new Running()
   readonly #recent = new RecentSelections()
 
   constructor(parts: ReaderParts) {
@@ -42,20 +44,39 @@ export class Reader {
     this.#versions = new VersionSelector(parts.log, parts.records)
   }
 
-  /** The collection as it stands at `at`. Throws `collection_not_found`. */
+  /** The collection as it stands at `at`. Throws `collection_not_found`, `history_truncated`. */
   collection(id: string, at: At): CollectionRow {
     const row = this.#parts.catalog.collectionById(id, at)
+    if (row !== undefined && at !== null && at < row.horizon) throw truncated(row, at)
     if (row !== undefined) return row
     const when = at === null ? '' : ` at position ${at}`
     throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist${when}.`)
   }
 
-  async count(id: string, at: At): Promise<number> {
+  /** Settles once no read is under way. */
+  idle(): Promise<void> {
+    return this.#running.idle()
+  }
+
+  count(id: string, at: At): Promise<number> {
+    return this.#running.track(this.#count(id, at))
+  }
+
+  get(id: string, request: GetRequest, at: At): Promise<GetResult> {
+    return this.#running.track(this.#get(id, request, at))
+  }
+
+  /** Vectors of `queries` are as given, not prepared. */
+  query(id: string, queries: readonly Float32Array[], request: QueryRequest, at: At): Promise<QueryResult> {
+    return this.#running.track(this.#query(id, queries, request, at))
+  }
+
+  async #count(id: string, at: At): Promise<number> {
     const { key, live_records } = this.collection(id, at)
     return at === null ? live_records : this.#versions.count(key, at)
   }
 
-  async get(id: string, request: GetRequest, at: At): Promise<GetResult> {
+  async #get(id: string, request: GetRequest, at: At): Promise<GetResult> {
     const { key } = this.collection(id, at)
     const { limit, offset, include } = request
     const withDocument = include.includes('documents')
@@ -67,8 +88,7 @@ export class Reader {
     )
   }
 
-  /** Vectors of `queries` are as given, not prepared. */
-  async query(
+  async #query(
     id: string,
     queries: readonly Float32Array[],
     request: QueryRequest,
@@ -110,7 +130,9 @@ export class Reader {
     // The past stands still, so its labels may be found before the index is there; those of the present may not.
     const past = restricted && at !== null ? await this.#selectedAt(row, request, at) : null
     const withDocument = request.include.includes('documents')
-    return this.#parts.vectors.use(row, (index) => {
+    // What is loaded serves the present too, so it follows the configuration of now, not of `at`.
+    const loaded = this.#parts.catalog.newestById(row.id) ?? row
+    return this.#parts.vectors.use(loaded, (index) => {
       const now = this.collection(row.id, at)
       const allowed = past ?? (restricted ? this.#selected(now, request) : unrestricted(index, at))
       return queries.map((query) => {
@@ -156,6 +178,17 @@ export class Reader {
 
 function unrestricted({ labels }: VectorIndex, at: At): Uint32Array {
   return at === null ? labels.live : labels.liveAt(at)
+}
+
+function truncated({ name, horizon }: CollectionRow, at: number): AnnalsError {
+  return new AnnalsError(
+    'history_truncated',
+    `The collection ${show(name)} cannot be read as of position ${at}: its history begins at ${horizon}.`,
+    {
+      position: horizon,
+      hint: 'Its retention let older versions go. A tag keeps the history from its position on.',
+    },
+  )
 }
 
 function getRow(row: VersionRow, embedding: number[] | null): GetRow {

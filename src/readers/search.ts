@@ -1,11 +1,15 @@
 import { type Selection, scan } from '../projections/vectors/distance.ts'
 import { countBits, labelsWithout } from '../projections/vectors/label-table.ts'
+import type { SealedSegment } from '../projections/vectors/sealed-segment.ts'
 import { type Neighbor, TopK } from '../projections/vectors/top-k.ts'
 import type { Segment, VectorIndex } from '../projections/vectors/vector-index.ts'
-import { planSegment } from './plan.ts'
+import { planSegment, type SegmentPlan } from './plan.ts'
 
 /** The labels that a query admits, in the form of `LabelTable.live`. */
 export type AllowedLabels = Uint32Array
+
+/** A plan that asks the graph. */
+type GraphPlan = Extract<SegmentPlan, { kind: 'graph' | 'sift' }>
 
 /**
  * The `k` admitted vectors nearest to a prepared query, over all segments, nearest first. Runs in one turn of
@@ -38,16 +42,30 @@ function searchSegment(
   const { k } = nearest
   const plan = planSegment({ ...countAllowed(index, segment, allowed), k, ef: index.hnsw.ef_search })
   if (plan.kind === 'skip') return
-  if (plan.kind === 'scan') {
+  const found = plan.kind === 'scan' ? null : searchGraph(sealed, query, k, plan, allowed)
+  if (plan.kind === 'scan' || found === null) {
     sealed.scan(query, nearest, selection)
     return
   }
-  const admits = (label: number): boolean => ((allowed[label >>> 5]! >>> (label & 31)) & 1) === 1
-  for (const found of sealed.search(query, k, plan.ef, plan.filtered ? admits : undefined))
-    nearest.push(found.distance, found.label)
+  for (const { distance, label } of found) nearest.push(distance, label)
   if (!plan.scanDead) return
   const labels = labelsWithout(allowed, index.labels.live, firstLabel, nextLabel)
   sealed.scan(query, nearest, { labels })
+}
+
+/** What the graph finds; `null` when only a scan can tell. */
+function searchGraph(
+  sealed: SealedSegment,
+  query: Float32Array,
+  k: number,
+  plan: GraphPlan,
+  allowed: AllowedLabels,
+): Neighbor[] | null {
+  if (plan.kind === 'graph') return sealed.search(query, k, plan.ef)
+  const admits = (label: number): boolean => ((allowed[label >>> 5]! >>> (label & 31)) & 1) === 1
+  const found = sealed.sift(query, plan.candidates, admits)
+  if (found.length >= k) return found
+  return plan.ef === null ? null : sealed.search(query, k, plan.ef, admits)
 }
 
 function countAllowed(index: VectorIndex, { firstLabel, nextLabel }: Segment, allowed: AllowedLabels) {

@@ -11,6 +11,8 @@ import { checkInteger, checkKeys, checkObject, invalid } from './values.ts'
 
 const spaces: readonly Space[] = ['l2', 'cosine', 'ip']
 
+const topKeys = ['hnsw', 'spann', 'embedding_function']
+
 /** What of HNSW may change after creation; the rest shapes graphs that stand already. */
 const updatable: readonly (keyof HnswConfiguration)[] = [
   'ef_search',
@@ -58,7 +60,7 @@ export function checkConfiguration(
   defaultSpace: Space | undefined,
   embeddingFunction: EmbeddingFunctionConfiguration | null,
 ): CollectionConfiguration {
-  const given = value == null ? {} : snakeCase(checkObject(value, 'configuration'))
+  const given = value == null ? {} : snakeCase(checkObject(value, 'configuration'), topKeys)
   checkTopKeys(given)
   const hnsw = given.hnsw ?? legacyHnsw(legacyMetadata ?? {})
   const space = defaultSpace === undefined ? {} : { space: defaultSpace }
@@ -68,22 +70,38 @@ export function checkConfiguration(
   }
 }
 
+/** The configuration after a reindexing: graphs are built anew, so all but the space may change. */
+export function checkReindexConfiguration(
+  old: CollectionConfiguration,
+  value: unknown,
+): CollectionConfiguration {
+  return changed(old, value, [...updatable, 'ef_construction', 'max_neighbors'])
+}
+
 /** The configuration after `modify`: only what may change can be given. */
 export function checkConfigurationUpdate(
   old: CollectionConfiguration,
   value: unknown,
 ): CollectionConfiguration {
-  const given = snakeCase(checkObject(value, 'configuration'))
+  return changed(old, value, updatable)
+}
+
+function changed(
+  old: CollectionConfiguration,
+  value: unknown,
+  changeable: readonly (keyof HnswConfiguration)[],
+): CollectionConfiguration {
+  const given = snakeCase(checkObject(value, 'configuration'), topKeys)
   checkTopKeys(given)
   const hnsw = checkHnsw(given.hnsw ?? {}, 'configuration.hnsw')
   for (const [key, next] of Object.entries(hnsw) as [keyof HnswConfiguration, unknown][]) {
-    if (updatable.includes(key) || next === old.hnsw[key]) continue
+    if (changeable.includes(key) || next === old.hnsw[key]) continue
     throw new AnnalsError(
       'unsupported_option',
       `configuration.hnsw.${key}: is fixed at ${show(old.hnsw[key])} since the collection was created, got ${show(next)}.`,
       {
         fate: 'not_written',
-        hint: `What can change: ${updatable.join(', ')}. Copy the records into a new collection for the rest.`,
+        hint: `What can change: ${changeable.join(', ')}. Other graphs take a reindex(); another space takes a new collection.`,
       },
     )
   }
@@ -96,11 +114,11 @@ function checkTopKeys(given: Record<string, unknown>): void {
       fate: 'not_written',
       hint: 'Use configuration.hnsw; all of its options work.',
     })
-  checkKeys(given, ['hnsw', 'spann', 'embedding_function'], 'configuration')
+  checkKeys(given, topKeys, 'configuration')
 }
 
 function checkHnsw(value: unknown, place: string): Partial<HnswConfiguration> {
-  const given = snakeCase(checkObject(value, place))
+  const given = snakeCase(checkObject(value, place), Object.keys(checks))
   checkKeys(given, Object.keys(checks), place)
   const entries = Object.entries(given).filter(([, entry]) => entry != null)
   return Object.fromEntries(
@@ -135,10 +153,11 @@ function checkResizeFactor(value: unknown, place: string): number {
   throw invalid(place, 'must be a number from 1 to 16', value)
 }
 
-function snakeCase(value: Record<string, unknown>): Record<string, unknown> {
-  const entries = Object.entries(value).map(([key, entry]) => [
-    key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    entry,
-  ])
+/** Under the names in snake case where those are `known`; others keep theirs, so that messages name them. */
+function snakeCase(value: Record<string, unknown>, known: readonly string[]): Record<string, unknown> {
+  const entries = Object.entries(value).map(([key, entry]) => {
+    const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    return [known.includes(snake) ? snake : key, entry]
+  })
   return Object.fromEntries(entries)
 }

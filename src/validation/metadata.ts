@@ -1,7 +1,7 @@
 import { AnnalsError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { MetadataScalar, MetadataUpdate, MetadataValue } from '../types.ts'
-import { checkText, invalid } from './values.ts'
+import { checkText, invalid, isPlainObject } from './values.ts'
 
 /** Keys that Chroma keeps its own columns under. */
 const reservedKeys = ['chroma:document', 'chroma:uri']
@@ -15,8 +15,7 @@ export function checkMetadata(
   place: string,
   { allowNull }: { allowNull: boolean },
 ): MetadataUpdate {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Date)
-    throw invalid(place, 'must be an object with plain values', value)
+  if (!isPlainObject(value)) throw invalid(place, 'must be an object with plain values', value)
   const entries = Object.entries(value)
   if (entries.length > limits.metadataKeysMax)
     throw tooLarge(place, `${entries.length} keys`, limits.metadataKeysMax)
@@ -30,7 +29,21 @@ export function checkMetadata(
       else if (allowNull) checked.push([key, null])
     } else checked.push([key, checkScalar(entry, at)])
   }
-  return Object.fromEntries(checked)
+  const metadata = Object.fromEntries(checked)
+  const size = metadataSize(metadata)
+  if (size > limits.metadataLengthMax) throw tooLarge(place, `${size} characters`, limits.metadataLengthMax)
+  return metadata
+}
+
+/** About as many characters as the metadata has as JSON. */
+export function metadataSize(metadata: MetadataUpdate | null): number {
+  let size = 2
+  for (const [key, value] of Object.entries(metadata ?? {})) {
+    size += key.length + 4
+    for (const scalar of Array.isArray(value) ? value : [value])
+      size += typeof scalar === 'string' ? scalar.length + 3 : 8
+  }
+  return size
 }
 
 /** Merges an update into metadata: `null` removes a key, all else replaces it; `null` when no key is left. */

@@ -16,9 +16,16 @@ export function invalid(place: string, rule: string, value: unknown, hint?: stri
 
 /** A plain object; anything else, arrays and class instances included, is refused. */
 export function checkObject(value: unknown, place: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value))
-    return value as Record<string, unknown>
-  throw invalid(place, 'must be an object', value)
+  if (isPlainObject(value)) return value
+  throw invalid(place, 'must be a plain object', value)
+}
+
+/** Whether it was written as `{ … }` (or parsed, or made without a prototype): no Map, Promise or Date. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Another realm's Object.prototype is not ours, but it too has nothing above it.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** Refuses keys that are not listed: an option that would be ignored is an error. */
@@ -47,8 +54,9 @@ export function checkText(value: unknown, place: string, lengthMax: number): str
   return value
 }
 
+/** A copy without holes, which `map` and its kin would pass over: what was left out is `undefined`. */
 export function checkArray(value: unknown, place: string): unknown[] {
-  if (Array.isArray(value)) return value
+  if (Array.isArray(value)) return Array.from(value)
   throw invalid(place, 'must be an array', value)
 }
 
@@ -101,17 +109,18 @@ export function checkVector(value: unknown, place: string): Float32Array {
         fate: 'not_written',
       },
     )
+  // A bigint would make the conversion throw, a string would pass it.
+  const mistyped = Array.isArray(given) ? firstOther(given) : -1
   // A copy: the caller may go on writing to what was given.
-  const vector = new Float32Array(given)
-  const odd = Array.isArray(given) ? firstOdd(vector, given) : firstOdd(vector, vector)
-  if (odd === -1) return vector
+  const vector = mistyped === -1 ? new Float32Array(given) : null
+  const odd = vector === null ? mistyped : vector.findIndex((component) => !Number.isFinite(component))
+  if (vector !== null && odd === -1) return vector
   throw invalid(`${place}[${odd}]`, 'must be a finite number that float32 can hold', given[odd])
 }
 
-/** Where the first value stands that was not a number or is none as float32; -1 where there is none. */
-function firstOdd(vector: Float32Array, given: ArrayLike<unknown>): number {
-  for (let index = 0; index < vector.length; index++)
-    if (typeof given[index] !== 'number' || !Number.isFinite(vector[index])) return index
+/** Where the first element stands that is no number, holes included; -1 where there is none. */
+function firstOther(given: readonly unknown[]): number {
+  for (let index = 0; index < given.length; index++) if (typeof given[index] !== 'number') return index
   return -1
 }
 

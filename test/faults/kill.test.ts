@@ -30,7 +30,10 @@ test(`keeps what it acknowledged through ${cycles} kills`, async () => {
   let next = 1
   let acknowledgedInAll = 0
   for (let cycle = 0; cycle < cycles; cycle++) {
-    const { started, acknowledged } = await writeAndKill(path, next, (cycle * 7919) % 600)
+    // Every fourth process is killed while it starts, or opens the store; the others while they write.
+    const atStart = cycle % 4 === 3
+    const delayMs = atStart ? 60 + ((cycle * 37) % 260) : (cycle * 7919) % 600
+    const { started, acknowledged } = await writeAndKill(path, next, delayMs, atStart)
     acknowledgedInAll += acknowledged.size
     const store = new PersistentClient({ path, diskReserveBytes: 0 })
     const reached = (await store.stats()).head
@@ -53,13 +56,14 @@ test(`keeps what it acknowledged through ${cycles} kills`, async () => {
   await compareWithRebuilt(path)
 }, 600_000)
 
-async function writeAndKill(path: string, first: number, delayMs: number) {
+async function writeAndKill(path: string, first: number, delayMs: number, atStart: boolean) {
   const child = startChild('write-until-killed.js', [path, `${first}`])
   let errors = ''
   child.stderr!.on('data', (chunk) => (errors += chunk))
   let started = first - 1
   const acknowledged = new Map<number, number>()
-  let killing = false
+  let killing = atStart
+  if (atStart) setTimeout(() => child.kill('SIGKILL'), delayMs)
   for await (const line of linesOf(child)) {
     if (!killing) setTimeout(() => child.kill('SIGKILL'), delayMs)
     killing = true

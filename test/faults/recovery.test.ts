@@ -175,12 +175,15 @@ describe('a log folder', () => {
     await expectWellAgain(['2', '3', '4', '5', '6', '7', '8', '9', '10'])
   })
 
-  test('whose LevelDB log was cut has lost its tail', async () => {
+  test.each([
+    ['point-in-time', { lost: [], truncatedTo: 7 }],
+    ['salvage', { lost: [8, 9, 10], truncatedTo: null }],
+  ] as const)('whose LevelDB log was cut has lost its tail; %s goes on', async (mode, kept) => {
     const file = join(path, 'log', readdirSync(join(path, 'log')).find((name) => name.endsWith('.log'))!)
     truncateSync(file, readFileSync(file).length - 1)
     for (const recovery of ['tolerate-tail', 'absolute'] as const)
       expect(await refusal(recovery)).toMatchObject({ code: 'log_tail_lost', position: 7 })
-    await expectRecovered('point-in-time', { lost: [], truncatedTo: 7 }, ['2', '3', '4', '5', '6', '7'])
+    await expectRecovered(mode, { ...kept, lost: [...kept.lost] }, ['2', '3', '4', '5', '6', '7'])
   })
 
   test('in which a process died while LevelDB created its database opens', async () => {

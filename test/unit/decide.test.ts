@@ -7,7 +7,8 @@ import type {
   PutCommand,
   RecordInput,
 } from '../../src/commands/command.ts'
-import { decide, here, place } from '../../src/commands/decide.ts'
+import { decide, place } from '../../src/commands/decide.ts'
+import { here } from '../../src/commands/decision.ts'
 import type { MetadataUpdate, RecordOperation } from '../../src/types.ts'
 import { defaultHnsw } from '../../src/validation/configuration.ts'
 import { commitAt, defaultDatabase, defaultTenant, FoldedState, given } from './given.ts'

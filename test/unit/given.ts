@@ -4,14 +4,8 @@
  */
 import { expect } from 'vitest'
 import type { Command } from '../../src/commands/command.ts'
-import {
-  type CollectionHead,
-  type Decision,
-  type DecisionState,
-  decide,
-  type LiveRecord,
-  place,
-} from '../../src/commands/decide.ts'
+import { decide, place } from '../../src/commands/decide.ts'
+import type { CollectionHead, Decision, DecisionState, LiveRecord } from '../../src/commands/decision.ts'
 import { AnnalsError, type ErrorCode } from '../../src/errors.ts'
 import type { Filter } from '../../src/filter/filter.ts'
 import { matchesFilter } from '../../src/filter/match-filter.ts'
@@ -66,6 +60,14 @@ export class FoldedState implements DecisionState {
 
   lastDeath(collection: string, id: string): number {
     return this.#collections.get(collection)?.newest.get(id) ?? 0
+  }
+
+  tag(): number | null {
+    return null
+  }
+
+  payloads(): number[] {
+    return []
   }
 
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[] {

@@ -13,7 +13,7 @@ describe('planSegment', () => {
   })
 
   test('searches a large segment without a filter through its graph', () => {
-    expect(planSegment(facts({}))).toEqual({ kind: 'graph', filtered: false, ef: 100, scanDead: false })
+    expect(planSegment(facts({}))).toEqual({ kind: 'graph', ef: 100, scanDead: false })
   })
 
   test('scans where few are admitted', () => {
@@ -22,29 +22,37 @@ describe('planSegment', () => {
     expect(planSegment(facts({ size: 200_000, live: 200_000, allowedLive: 3_900 }))).toEqual({ kind: 'scan' })
   })
 
-  test('filters the graph where many are admitted', () => {
-    expect(planSegment(facts({ allowedLive: 40_000 }))).toMatchObject({ kind: 'graph', filtered: true })
+  test('sifts where many are admitted, and else searches with the filter', () => {
+    const sift = { kind: 'sift', candidates: 100, ef: 400, scanDead: false }
+    expect(planSegment(facts({ allowedLive: 40_000 }))).toEqual(sift)
+  })
+
+  test('sifts many candidates where few of a large segment are admitted, and else scans', () => {
+    const sift = planSegment(facts({ size: 100_000, live: 100_000, allowedLive: 5_000 }))
+    if (sift.kind !== 'sift') throw new Error(`planned to ${sift.kind}`)
+    // Twenty times as many as are sought, and some more: chance must not leave too few.
+    expect(sift.candidates).toBeGreaterThan(200)
+    expect(sift.ef).toBeNull()
   })
 
   test('needs no filter when only dead labels are left out, which the graph leaves out by itself', () => {
-    expect(planSegment(facts({ live: 30_000, allowedLive: 30_000 }))).toMatchObject({ filtered: false })
+    expect(planSegment(facts({ live: 30_000, allowedLive: 30_000 }))).toMatchObject({ kind: 'graph' })
   })
 
   test('scans the dead that a query on the past admits beside the graph', () => {
     const past = facts({ live: 49_000, allowedLive: 49_000, allowedDead: 1_000 })
-    expect(planSegment(past)).toMatchObject({ kind: 'graph', filtered: false, scanDead: true })
+    expect(planSegment(past)).toMatchObject({ kind: 'graph', scanDead: true })
   })
 
   test('scans when as many are sought as there are', () => {
     expect(planSegment(facts({ k: 50_000 }))).toEqual({ kind: 'scan' })
   })
 
-  test('keeps more candidates the more is filtered out or dead, and never fewer than k', () => {
+  test('keeps more candidates the more is dead, and never fewer than k', () => {
     const ef = (parts: Partial<SegmentFacts>): number => {
       const plan = planSegment(facts(parts))
       return plan.kind === 'graph' ? plan.ef : 0
     }
-    expect(ef({ allowedLive: 25_000 })).toBeGreaterThan(ef({ allowedLive: 45_000 }))
     expect(ef({ live: 25_000, allowedLive: 25_000 })).toBeGreaterThan(ef({}))
     expect(ef({ k: 500 })).toBeGreaterThanOrEqual(500)
   })
@@ -69,12 +77,13 @@ describe('planSegment', () => {
         const plan = planSegment(given)
         const nothing = given.k === 0 || given.allowedLive + given.allowedDead === 0
         expect(plan.kind === 'skip').toBe(nothing)
-        if (plan.kind !== 'graph') return
-        expect(plan.ef).toBeGreaterThanOrEqual(Math.max(given.k, given.ef))
-        expect(plan.ef).toBeLessThan(Number.POSITIVE_INFINITY)
+        if (plan.kind === 'skip' || plan.kind === 'scan') return
+        const kept = plan.kind === 'sift' ? plan.candidates : plan.ef
+        expect(kept).toBeGreaterThanOrEqual(Math.max(given.k, given.ef))
+        expect(kept).toBeLessThan(Number.POSITIVE_INFINITY)
         expect(plan.scanDead).toBe(given.allowedDead > 0)
         // Without a filter the graph answers with any live label.
-        expect(plan.filtered).toBe(given.allowedLive < given.live)
+        expect(plan.kind === 'sift').toBe(given.allowedLive < given.live)
       }),
     )
   })

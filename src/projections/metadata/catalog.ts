@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3'
+import type { Retention } from '../../types.ts'
 import type { CollectionRow } from './rows.ts'
 
 /** Where a read stands: a position of the past, or `null` for now. */
@@ -10,6 +11,14 @@ export interface DatabaseRow {
   id: string
   tenant: string
   name: string
+}
+
+/** A named position. */
+export interface TagRow {
+  name: string
+  position: number
+  /** The operation record that gave the name. */
+  born: number
 }
 
 export interface Page {
@@ -30,7 +39,7 @@ const defaultDatabaseRow: DatabaseRow = {
 // A collection at position S is the row it has now, unless it was changed since: then the first version that
 // was superseded after S.
 const collectionsAt = `
-  SELECT c.key, c.id, c.tenant, c.database, c.died, c.last_position, c.next_label, c.live_records,
+  SELECT c.key, c.id, c.tenant, c.database, c.died, c.last_position, c.next_label, c.live_records, c.horizon,
          CASE WHEN c.changed <= @at THEN c.name ELSE v.name END AS name,
          CASE WHEN c.changed <= @at THEN c.metadata ELSE v.metadata END AS metadata,
          CASE WHEN c.changed <= @at THEN c.configuration ELSE v.configuration END AS configuration,
@@ -100,6 +109,11 @@ export class Catalog {
     return this.#get<CollectionRow>(`${collectionsAt} AND c.id = @id`, { at, id })
   }
 
+  /** A collection as it is now or was when it was deleted. */
+  newestById(id: string): CollectionRow | undefined {
+    return this.#get<CollectionRow>('SELECT * FROM collections WHERE id = ?', id)
+  }
+
   /** In the order of their creation. */
   collections(
     tenant: string,
@@ -131,9 +145,42 @@ export class Catalog {
     return this.#get(sql, id, tenant, database) !== undefined
   }
 
+  /** Every collection that ever was, deleted ones included. */
+  allCollections(): CollectionRow[] {
+    return this.#all<CollectionRow>('SELECT * FROM collections ORDER BY key')
+  }
+
   /** Every collection of every tenant that is live now. */
   liveCollections(): CollectionRow[] {
     return this.#all<CollectionRow>('SELECT * FROM collections WHERE died IS NULL ORDER BY key')
+  }
+
+  tag(name: string): TagRow | undefined {
+    return this.#get('SELECT name, position, born FROM tags WHERE name = ?', name)
+  }
+
+  /** Oldest position first. */
+  tags(): TagRow[] {
+    return this.#all('SELECT name, position, born FROM tags ORDER BY position, name')
+  }
+
+  /** How long a collection's history is kept: by its own rule, else by the store's, else for ever. */
+  retention(collection: number): Retention {
+    const sql = 'SELECT retention FROM retentions WHERE collection IN (0, ?) ORDER BY collection DESC LIMIT 1'
+    const row = this.#get<{ retention: string }>(sql, collection)
+    return row === undefined ? { history: 'forever' } : (JSON.parse(row.retention) as Retention)
+  }
+
+  /** Positions of vacuums and erasures whose work on the files is not known to be done. */
+  openRedactions(): number[] {
+    return this.#all<{ position: number }>('SELECT position FROM redactions ORDER BY position').map(
+      ({ position }) => position,
+    )
+  }
+
+  /** Notes that a redaction's bytes are gone from all files. */
+  closeRedaction(position: number): void {
+    this.#prepared('DELETE FROM redactions WHERE position = ?').run(position)
   }
 
   /** The commit that a key was first used for. */

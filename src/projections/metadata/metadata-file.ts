@@ -56,13 +56,15 @@ function replace(path: string, reason: string): MetadataFile {
 }
 
 function create(path: string, replaced: string | null): MetadataFile {
+  let db: Database.Database | undefined
   try {
-    const db = connect(path)
+    db = connect(path)
     const digests = PageDigests.create(path)
     db.exec(`BEGIN; ${schema}; PRAGMA user_version = ${schemaVersion}; COMMIT`)
     digests.fold(db)
     return opened(db, digests, replaced)
   } catch (error) {
+    db?.close()
     if (error instanceof AnnalsError) throw error
     throw new AnnalsError(
       'projection_failed',
@@ -90,11 +92,32 @@ function connect(path: string): Database.Database {
 }
 
 function opened(db: Database.Database, digests: PageDigests, replaced: string | null): MetadataFile {
-  return {
+  const file: MetadataFile = {
     db,
     replaced,
     walBytes: () => digests.walBytes(),
     fold: () => digests.fold(db),
-    close: () => digests.close(db),
+    close: () => {
+      openFiles.delete(file)
+      if (openFiles.size === 0) process.off('exit', closeAll)
+      digests.close(db)
+    },
+  }
+  if (openFiles.size === 0) process.on('exit', closeAll)
+  openFiles.add(file)
+  return file
+}
+
+// A process that ends without closing its stores: SQLite would fold its log by itself, of which no digest
+// would know, and the next opening would have to derive everything anew.
+const openFiles = new Set<MetadataFile>()
+
+function closeAll(): void {
+  for (const file of openFiles) {
+    try {
+      file.close()
+    } catch (error) {
+      process.emitWarning(messageOf(error), { type: 'AnnalsWarning', code: 'ANNALS_MAINTENANCE' })
+    }
   }
 }

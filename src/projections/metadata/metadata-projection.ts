@@ -6,9 +6,14 @@ import type { LogMark } from '../../log/operation-log.ts'
 import type {
   CollectionOperation,
   CollectionState,
+  EraseOperation,
   Metadata,
   OperationRecord,
   RecordOperation,
+  RecordState,
+  RetentionOperation,
+  TagOperation,
+  VacuumOperation,
 } from '../../types.ts'
 import type { Batch, Projection } from '../projection.ts'
 import { metadataRows } from './metadata-rows.ts'
@@ -22,6 +27,9 @@ interface CollectionDelta {
   liveRecords: number
   dimension: number | null
 }
+
+// An erased version keeps its place until the vacuum or erasure, further on in the log, takes it away.
+const erasedState: RecordState = { vector: null, document: null, uri: null, metadata: null }
 
 /**
  * Applies operation records to the tables of `metadata.sqlite3`.
@@ -105,7 +113,39 @@ export class MetadataProjection implements Projection {
       case 'update':
       case 'delete':
         this.#applyToRecord(record)
+        break
+      case 'lost':
+        break
+      default:
+        this.#applyCare(record)
     }
+  }
+
+  /** Tags, retention, vacuums and erasures. */
+  #applyCare(record: TagOperation | RetentionOperation | VacuumOperation | EraseOperation): void {
+    const { position } = record
+    if (record.type === 'create-tag') this.#statements.writeTag.run(record.name, record.at, position)
+    else if (record.type === 'delete-tag') this.#statements.removeTag.run(record.name)
+    else if (record.type === 'set-retention') {
+      const key = record.scope === null ? 0 : this.#keyOf(record.scope)
+      if (key !== undefined) this.#statements.writeRetention.run(key, JSON.stringify(record.retention))
+    } else if (record.type === 'vacuum' || record.type === 'erase') this.#forget(record)
+  }
+
+  #forget(record: VacuumOperation | EraseOperation): void {
+    const key = this.#keyOf(record.scope)
+    if (key === undefined) return
+    if (record.type === 'vacuum') {
+      const versions = JSON.stringify(record.versions)
+      this.#statements.keepEnds.run(key, versions)
+      this.#statements.dropVersions.run(key, versions)
+      this.#statements.raiseHorizon.run(record.horizon, key)
+    } else {
+      const ids = JSON.stringify(record.ids)
+      this.#statements.keepEndsOf.run(key, ids)
+      this.#statements.dropVersionsOf.run(key, ids)
+    }
+    this.#statements.rememberRedaction.run(record.position)
   }
 
   #applyToCollection({ type, collection, position, state }: CollectionOperation): void {
@@ -127,6 +167,9 @@ export class MetadataProjection implements Projection {
     }
     const key = this.#keyOf(collection)
     if (key === undefined) return
+    // Records of the same batch may have begun a delta, which is written last.
+    const delta = this.#deltas.get(key)
+    if (delta !== undefined) delta.lastPosition = position
     if (type === 'delete-collection') {
       this.#statements.deleteCollection.run({ died: position, key })
       return
@@ -152,16 +195,15 @@ export class MetadataProjection implements Projection {
     else this.#delete(key, record, delta)
     // Not only where the vector stands: the record that it came with may be lost.
     delta.nextLabel = Math.max(delta.nextLabel, record.label + 1)
-    if (record.type === 'delete' || record.state?.vector == null) return
-    delta.dimension ??= record.state.vector.length
+    if (record.type === 'delete' || record.vectorAt !== record.position) return
+    delta.dimension ??= record.state?.vector?.length ?? null
   }
 
   // An id that was there before has been deleted since, unless recovery had to give that deletion up.
   #add(collection: number, record: RecordOperation, delta: CollectionDelta): void {
-    const { position, recordId, label, vectorAt, documentAt, state } = record
-    if (state === null) return
+    const { position, recordId, label, vectorAt, documentAt } = record
     if (record.previous > 0) this.#delete(collection, record, delta)
-    const { document, uri, metadata } = state
+    const { document, uri, metadata } = record.state ?? erasedState
     const json = metadata === null ? null : JSON.stringify(metadata)
     this.#statements.insertRecord.run(
       position,
@@ -182,8 +224,9 @@ export class MetadataProjection implements Projection {
 
   #update(collection: number, record: RecordOperation): void {
     const old = this.#statements.liveRecord.get(collection, record.recordId)
-    if (old === undefined || record.state === null) return
-    const { position, label, vectorAt, documentAt, state } = record
+    if (old === undefined) return
+    const { position, label, vectorAt, documentAt } = record
+    const state = record.state ?? erasedState
     this.#keepVersion(collection, old, position)
     const newDocument = documentAt === position
     const document = newDocument ? state.document : (old.document ?? null)

@@ -20,6 +20,11 @@ export interface LabelRow {
   died: number
 }
 
+/** A superseded version, and the position that superseded it. */
+export interface SupersededRow extends VersionRow {
+  died: number
+}
+
 const columns = 'r.added, r.id, r.label, r.position, r.vector_at, r.document_at, r.uri, r.metadata'
 const versionColumns = 'added, id, label, born AS position, vector_at, document_at, uri, metadata'
 
@@ -100,9 +105,36 @@ export class RecordTable {
 
   /** Position of the operation record that deleted an id, which is not live; 0 when it was never there. */
   lastDeath(collection: number, id: string): number {
-    const sql = 'SELECT max(died) AS died FROM record_versions WHERE collection = ? AND id = ?'
-    const row = this.#prepared(sql).get(collection, id) as { died: number | null }
-    return row.died ?? 0
+    const sql = `
+      SELECT max(position) AS position FROM (
+        SELECT max(died) AS position FROM record_versions WHERE collection = ? AND id = ?
+        UNION ALL SELECT position FROM record_ends WHERE collection = ? AND id = ?)`
+    const row = this.#prepared(sql).get(collection, id, collection, id) as { position: number | null }
+    return row.position ?? 0
+  }
+
+  /** Positions of the payloads that a record's versions stand on, live and superseded, ascending. */
+  payloads(collection: number, id: string): number[] {
+    const positions = new Set<number>()
+    const live = this.live(collection, id)
+    const superseded = this.versionsOf(collection, id)
+    for (const { position, vector_at, document_at } of live === undefined
+      ? superseded
+      : [...superseded, live])
+      for (const at of [position, vector_at, document_at]) if (at > 0) positions.add(at)
+    return [...positions].sort((a, b) => a - b)
+  }
+
+  /** The superseded versions of one record, oldest first. */
+  versionsOf(collection: number, id: string): SupersededRow[] {
+    const sql = `SELECT ${versionColumns}, died FROM record_versions WHERE collection = ? AND id = ? ORDER BY died`
+    return this.#prepared(sql).all(collection, id) as SupersededRow[]
+  }
+
+  /** Ids with versions superseded at or before a position. */
+  idsSupersededBy(collection: number, position: number): string[] {
+    const sql = 'SELECT DISTINCT id FROM record_versions WHERE collection = ? AND died <= ? ORDER BY id'
+    return this.#prepared(sql).pluck().all(collection, position) as string[]
   }
 
   /** Whether anything was ever updated or deleted in the collection. */

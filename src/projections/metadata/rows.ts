@@ -19,6 +19,8 @@ export interface CollectionRow {
   /** The label that its next vector gets. */
   next_label: number
   live_records: number
+  /** Points before this position cannot be answered any more; 0 when all can. */
+  horizon: number
 }
 
 /** One version of a record: a row of `records` (live) or of `record_versions` (superseded). */

@@ -51,7 +51,8 @@ CREATE TABLE collections (
   died           INTEGER,
   last_position  INTEGER NOT NULL,
   next_label     INTEGER NOT NULL,
-  live_records   INTEGER NOT NULL
+  live_records   INTEGER NOT NULL,
+  horizon        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX collections_by_name ON collections (tenant, database, name) WHERE died IS NULL;
 
@@ -149,6 +150,31 @@ CREATE TABLE idempotency_keys (
   count         INTEGER NOT NULL,
   committed_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tags (
+  name      TEXT PRIMARY KEY,
+  position  INTEGER NOT NULL,
+  born      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Where the history of a record ends whose superseded versions were let go.
+CREATE TABLE record_ends (
+  collection  INTEGER NOT NULL,
+  id          TEXT NOT NULL,
+  position    INTEGER NOT NULL,
+  PRIMARY KEY (collection, id)
+) STRICT, WITHOUT ROWID;
+
+-- How long history is kept; collection 0 stands for the whole store.
+CREATE TABLE retentions (
+  collection  INTEGER PRIMARY KEY,
+  retention   TEXT NOT NULL
+) STRICT;
+
+-- Vacuums and erasures whose bytes may still stand in files; a row goes when its work is done.
+CREATE TABLE redactions (
+  position  INTEGER PRIMARY KEY
+) STRICT;
 
 -- The manifest: the sealed segments that are live. A file that it does not name is rubbish.
 CREATE TABLE segments (

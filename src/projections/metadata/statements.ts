@@ -37,6 +37,15 @@ export interface Statements {
   insertMetadataElement: Run
   removeMetadata: Run
   removeMetadataElements: Run
+  writeTag: Run
+  removeTag: Run
+  writeRetention: Run
+  raiseHorizon: Run
+  keepEnds: Run
+  keepEndsOf: Run
+  dropVersions: Run
+  dropVersionsOf: Run
+  rememberRedaction: Run
   indexDocument: Run
   unindexDocument: Run
 }
@@ -78,6 +87,21 @@ const sql: Record<keyof Statements, string> = {
                             float_value, bool_value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   removeMetadata: 'DELETE FROM record_metadata WHERE record = ?',
   removeMetadataElements: 'DELETE FROM record_metadata_array WHERE record = ?',
+  writeTag: 'INSERT OR REPLACE INTO tags (name, position, born) VALUES (?, ?, ?)',
+  removeTag: 'DELETE FROM tags WHERE name = ?',
+  writeRetention: 'INSERT OR REPLACE INTO retentions (collection, retention) VALUES (?, ?)',
+  raiseHorizon: 'UPDATE collections SET horizon = max(horizon, ?) WHERE key = ?',
+  keepEnds: `INSERT OR REPLACE INTO record_ends (collection, id, position)
+             SELECT collection, id, max(died) FROM record_versions
+              WHERE collection = ? AND died IN (SELECT value FROM json_each(?)) GROUP BY id`,
+  keepEndsOf: `INSERT OR REPLACE INTO record_ends (collection, id, position)
+               SELECT collection, id, max(died) FROM record_versions
+                WHERE collection = ? AND id IN (SELECT value FROM json_each(?)) GROUP BY id`,
+  dropVersions:
+    'DELETE FROM record_versions WHERE collection = ? AND died IN (SELECT value FROM json_each(?))',
+  dropVersionsOf:
+    'DELETE FROM record_versions WHERE collection = ? AND id IN (SELECT value FROM json_each(?))',
+  rememberRedaction: 'INSERT OR REPLACE INTO redactions (position) VALUES (?)',
   indexDocument: 'INSERT INTO documents_fts (rowid, document) VALUES (?, ?)',
   unindexDocument: 'DELETE FROM documents_fts WHERE rowid = ?',
 }

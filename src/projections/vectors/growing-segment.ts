@@ -3,8 +3,8 @@ import { normalise, type VectorTable } from './distance.ts'
 
 /** Room for so many rows is made at first; it is doubled … */
 const rowsAtFirst = 64
-/** … until it grows by this many rows at a time: every step copies all rows before it. */
-const rowsPerStep = 4096
+/** … until it grows by this many rows at a time: every step copies all rows before it, and stalls for that long. */
+const rowsPerStep = 16_384
 
 /**
  * Vectors that are searched exactly: the newest of a collection, or those of a sealed segment whose file is
@@ -43,8 +43,9 @@ export class GrowingSegment {
     return this.#count
   }
 
+  /** What its rows take: room for rows to come takes none before it is written to. */
   get memoryBytes(): number {
-    return this.#matrix.byteLength
+    return this.#count * this.#dimension * Float32Array.BYTES_PER_ELEMENT
   }
 
   /** The rows as they stand now; later rows do not show in it. */

@@ -112,6 +112,15 @@ export class SealedSegment {
     return neighbors.map((label) => this.#neighbor(query, label)).sort(nearestFirst)
   }
 
+  /** Those of the `candidates` nearest live vectors, as the graph finds them, that the filter accepts. */
+  sift(query: Float32Array, candidates: number, filter: (label: number) => boolean): Neighbor[] {
+    const wanted = Math.min(candidates, this.count - this.#deadCount)
+    if (wanted <= 0) return []
+    this.#setEf(candidates)
+    const { neighbors } = this.#graph.searchKnn(numbersOf(query), wanted)
+    return neighbors.filter(filter).map((label) => this.#neighbor(query, label))
+  }
+
   /** Pushes exact distances to all rows or the selected ones, dead ones included, into `nearest`. */
   scan(query: Float32Array, nearest: TopK, selection?: Selection): TopK {
     return scan(this.table, query, nearest, selection)

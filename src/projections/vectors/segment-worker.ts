@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { closeSync, fstatSync, fsyncSync, openSync, readlinkSync, renameSync, rmSync } from 'node:fs'
-import { constants, setPriority } from 'node:os'
+import { setPriority } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import hnswlib from 'hnswlib-node'
@@ -18,6 +18,8 @@ import { control, type SegmentReply, type SegmentTask } from './segment-builder.
 
 /** Bytes that are read and hashed at a time; one call takes less than 2 GiB. */
 const chunkBytes = 64 * 1024 * 1024
+/** As `nice` counts: behind the threads that answer, but not starved where other processes keep the machine busy. */
+const buildPriority = 5
 
 stepBack()
 parentPort?.postMessage(run(workerData as SegmentTask))
@@ -28,7 +30,7 @@ function stepBack(): void {
   if (process.platform !== 'linux') return
   try {
     const thread = Number(basename(readlinkSync('/proc/thread-self')))
-    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)
+    setPriority(thread, buildPriority)
   } catch {
     // Then it builds at the priority of all others.
   }

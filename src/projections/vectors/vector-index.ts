@@ -112,8 +112,8 @@ export class VectorIndex {
     this.#growing?.dropBefore(sealed.nextLabel)
   }
 
-  /** The file of a segment that was served exactly meanwhile stands again. */
-  replaceExact(sealed: SealedSegment): void {
+  /** The same labels in a file that was built again. */
+  replaceSegment(sealed: SealedSegment): void {
     const at = this.#segments.findIndex(({ firstLabel }) => firstLabel === sealed.firstLabel)
     this.#buryDead(sealed)
     this.#segments = this.#segments.with(at, {
@@ -122,6 +122,19 @@ export class VectorIndex {
       nextLabel: sealed.nextLabel,
       sealed,
     })
+  }
+
+  /** Segments that were built again, in other sizes maybe, take the place of those that they cover. */
+  replaceSegments(sealed: readonly SealedSegment[]): void {
+    for (const one of sealed) {
+      this.#buryDead(one)
+      const { firstLabel, nextLabel } = one
+      const covered = (other: Segment) => other.firstLabel >= firstLabel && other.nextLabel <= nextLabel
+      for (const old of this.#segments) if (covered(old) && old.kind === 'sealed') old.sealed.release()
+      this.#segments = this.#segments.filter((other) => !covered(other))
+      this.#segments.push({ kind: 'sealed', firstLabel, nextLabel, sealed: one })
+    }
+    this.#segments.sort((a, b) => a.firstLabel - b.firstLabel)
   }
 
   /** Gives native memory back at once. Nothing may be asked afterwards. */

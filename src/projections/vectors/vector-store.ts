@@ -80,6 +80,11 @@ export class VectorStore {
     return join(this.#parts.folder, file)
   }
 
+  /** The name by which the manifest knows the file at a path. */
+  nameOf(path: string): string {
+    return relative(this.#parts.folder, path).split(sep).join('/')
+  }
+
   /** The index of a collection if it is in memory. */
   peek(collection: string): VectorIndex | null {
     return this.#entries.get(collection)?.index ?? null
@@ -92,7 +97,9 @@ export class VectorStore {
     this.#entries.set(row.id, entry)
     entry.users += 1
     try {
-      return await use(await entry.loading)
+      const index = await entry.loading
+      // It may have been forgotten while it was loading.
+      return this.#entries.get(row.id) === entry ? await use(index) : await this.use(row, use)
     } finally {
       entry.users -= 1
       this.evict()
@@ -102,6 +109,8 @@ export class VectorStore {
   /** Follows what was applied to the metadata. Never throws: an index that cannot follow is loaded anew. */
   apply(records: readonly OperationRecord[]): void {
     for (const record of records) {
+      // Labels are gone: the index is loaded anew, without them.
+      if (record.type === 'vacuum' || record.type === 'erase') this.#entries.delete(record.scope)
       const entry = 'collection' in record ? this.#entries.get(record.collection) : undefined
       if (entry === undefined) continue
       if (entry.index === null) entry.pending.push(record)
@@ -128,8 +137,7 @@ export class VectorStore {
     for (const entry of readdirSync(this.#parts.folder, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
-      const name = relative(this.#parts.folder, path).split(sep).join('/')
-      if (!named.has(name)) rmSync(path, { force: true })
+      if (!named.has(this.nameOf(path))) rmSync(path, { force: true })
     }
   }
 
@@ -157,7 +165,7 @@ export class VectorStore {
   }
 
   // What is read from the tables is read before the first wait; what is written after that is in `pending`.
-  async #load(row: CollectionRow, entry: Pick<Entry, 'index' | 'pending'>): Promise<VectorIndex> {
+  async #load(row: CollectionRow, entry: Omit<Entry, 'loading'>): Promise<VectorIndex> {
     const { records, manifest } = this.#parts
     const { hnsw } = JSON.parse(row.configuration) as CollectionConfiguration
     const index = new VectorIndex(hnsw, row.dimension, (position) => records.labelSupersededAt(position))

@@ -1,0 +1,146 @@
+import { AnnalsError, show } from '../errors.ts'
+import type { CollectionState } from '../types.ts'
+import type {
+  CatalogCommand,
+  CreateCollectionCommand,
+  DatabaseCommand,
+  ModifyCollectionCommand,
+} from './command.ts'
+import {
+  type CollectionHead,
+  checkExpected,
+  type Decision,
+  type DecisionState,
+  type Draft,
+  existing,
+  missingCollection,
+  type NewId,
+} from './decision.ts'
+
+/** Decisions about tenants, databases and collections. */
+export function decideCatalog(
+  command: CatalogCommand,
+  state: DecisionState,
+  newId: NewId,
+  expectedPosition: number | undefined,
+): Decision {
+  if (command.kind !== 'modify-collection' && command.kind !== 'delete-collection')
+    refuseExpected(command, expectedPosition)
+  switch (command.kind) {
+    case 'create-tenant':
+      if (state.hasTenant(command.tenant))
+        throw new AnnalsError('tenant_exists', `The tenant ${show(command.tenant)} exists already.`, {
+          fate: 'not_written',
+        })
+      return { drafts: [{ type: 'create-tenant', tenant: command.tenant }], collection: null }
+    case 'create-database':
+      return { drafts: createDatabase(command, state, newId), collection: null }
+    case 'delete-database':
+      return { drafts: deleteDatabase(command, state), collection: null }
+    case 'create-collection':
+      return createCollection(command, state, newId)
+    case 'modify-collection':
+      return modifyCollection(command, state, expectedPosition)
+    case 'delete-collection': {
+      const { tenant, database, name } = command
+      const head = state.collectionNamed(tenant, database, name)
+      if (head === null) throw missingCollection(name)
+      checkExpected(head, expectedPosition)
+      return { drafts: [collectionDraft('delete-collection', head, stateOf(head))], collection: head.id }
+    }
+  }
+}
+
+function createDatabase({ tenant, database }: DatabaseCommand, state: DecisionState, newId: NewId): Draft[] {
+  if (!state.hasTenant(tenant))
+    throw new AnnalsError('tenant_not_found', `The tenant ${show(tenant)} does not exist.`, {
+      fate: 'not_written',
+    })
+  if (state.database(tenant, database) !== null)
+    throw new AnnalsError(
+      'database_exists',
+      `The database ${show(database)} exists already in tenant ${show(tenant)}.`,
+      {
+        fate: 'not_written',
+      },
+    )
+  return [{ type: 'create-database', databaseId: newId(), tenant, database }]
+}
+
+/** A database goes with its collections, each of which is a fact of its own. */
+function deleteDatabase({ tenant, database }: DatabaseCommand, state: DecisionState): Draft[] {
+  const databaseId = state.database(tenant, database)
+  if (databaseId === null) throw missingDatabase(tenant, database)
+  const collections = state.collectionsIn(tenant, database)
+  return [
+    ...collections.map((head) => collectionDraft('delete-collection', head, stateOf(head))),
+    { type: 'delete-database', databaseId, tenant, database },
+  ]
+}
+
+function createCollection(command: CreateCollectionCommand, state: DecisionState, newId: NewId): Decision {
+  const { tenant, database, name, metadata, configuration, getOrCreate } = command
+  if (state.database(tenant, database) === null) throw missingDatabase(tenant, database)
+  const present = state.collectionNamed(tenant, database, name)
+  if (present !== null && getOrCreate) return { drafts: [], collection: present.id }
+  if (present !== null) throw collectionExists(name)
+  const collection = newId()
+  const content = { name, tenant, database, metadata, configuration }
+  return {
+    drafts: [{ type: 'create-collection', collection, previous: 0, state: content }],
+    collection,
+  }
+}
+
+function modifyCollection(
+  command: ModifyCollectionCommand,
+  state: DecisionState,
+  expectedPosition: number | undefined,
+): Decision {
+  const head = existing(state, command.collection)
+  checkExpected(head, expectedPosition)
+  const { name = head.name, metadata = head.metadata } = command
+  if (name !== head.name && state.collectionNamed(head.tenant, head.database, name) !== null)
+    throw collectionExists(name)
+  const configuration = command.configuration?.(head.configuration) ?? head.configuration
+  if (name === head.name && command.metadata === undefined && command.configuration === undefined)
+    return { drafts: [], collection: head.id }
+  const content = { ...stateOf(head), name, metadata, configuration }
+  return { drafts: [collectionDraft('modify-collection', head, content)], collection: head.id }
+}
+
+function collectionDraft(
+  type: 'modify-collection' | 'delete-collection',
+  head: CollectionHead,
+  state: CollectionState,
+): Draft {
+  return { type, collection: head.id, previous: head.changed, state }
+}
+
+function stateOf({ name, tenant, database, metadata, configuration }: CollectionHead): CollectionState {
+  return { name, tenant, database, metadata, configuration }
+}
+
+/** An expected position that nothing would be compared with. */
+function refuseExpected(command: CatalogCommand, expectedPosition: number | undefined): void {
+  if (expectedPosition === undefined) return
+  throw new AnnalsError(
+    'unsupported_option',
+    `options.expectedPosition: has no meaning for ${command.kind}, got ${expectedPosition}.`,
+    { fate: 'not_written', hint: 'It is the position of a collection that exists already.' },
+  )
+}
+
+function missingDatabase(tenant: string, database: string): AnnalsError {
+  return new AnnalsError(
+    'database_not_found',
+    `The database ${show(database)} does not exist in tenant ${show(tenant)}.`,
+    {
+      fate: 'not_written',
+    },
+  )
+}
+
+function collectionExists(name: string): AnnalsError {
+  return new AnnalsError('collection_exists', `Collection [${name}] already exists.`, { fate: 'not_written' })
+}

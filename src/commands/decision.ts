@@ -1,0 +1,89 @@
+/** What decisions are made of: the state they meet, and the drafts of operation records that come out. */
+import { AnnalsError, show } from '../errors.ts'
+import type { Filter } from '../filter/filter.ts'
+import type { CollectionInfo, Metadata, OperationRecord, RecordOperation } from '../types.ts'
+
+/** What a decision must know of a collection. */
+export interface CollectionHead extends CollectionInfo {
+  /** Position of its newest operation record of any kind. */
+  lastPosition: number
+  /** Position of its newest collection-level operation record. */
+  changed: number
+  /** The label that its next vector gets. */
+  nextLabel: number
+}
+
+/** What a decision must know of a live record. */
+export interface LiveRecord {
+  position: number
+  label: number
+  vectorAt: number
+  documentAt: number
+  uri: string | null
+  metadata: Metadata | null
+}
+
+/** The state that decisions are made in: everything up to the commit before. */
+export interface DecisionState {
+  hasTenant(tenant: string): boolean
+  /** UUID of a database, or `null`. */
+  database(tenant: string, database: string): string | null
+  collectionNamed(tenant: string, database: string, name: string): CollectionHead | null
+  collection(id: string): CollectionHead | null
+  collectionsIn(tenant: string, database: string): CollectionHead[]
+  record(collection: string, id: string): LiveRecord | null
+  /** Position of the operation record that deleted an id, which is not live; 0 when it was never there. */
+  lastDeath(collection: string, id: string): number
+  /** The position that a tag names, or `null`. */
+  tag(name: string): number | null
+  /** Positions of all payloads that versions of a record stand on, live or superseded. */
+  payloads(collection: string, id: string): number[]
+  /** Ids of the live records that a filter selects, in insertion order. */
+  select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[]
+}
+
+/** Stands for the position that a record is about to get. */
+export const here = -1
+
+type Unplaced<R> = R extends OperationRecord ? Omit<R, 'position' | 'commit'> : never
+/** An operation on a record before it has a position. */
+export type RecordDraft = Unplaced<RecordOperation>
+/** An operation record before it has a position; `here` stands for it. */
+export type Draft = Unplaced<OperationRecord>
+
+export interface Decision {
+  drafts: Draft[]
+  /** The collection that the command was about, where there is one. */
+  collection: string | null
+}
+
+/** Chance, handed in: new UUIDs. */
+export type NewId = () => string
+
+/** The collection, or `collection_not_found`. */
+export function existing(state: DecisionState, collection: string): CollectionHead {
+  const head = state.collection(collection)
+  if (head === null) throw missingCollection(collection)
+  return head
+}
+
+/** Throws `conflict` unless the collection stands where the caller expects it. */
+export function checkExpected(head: CollectionHead, expectedPosition: number | undefined): void {
+  if (expectedPosition === undefined || expectedPosition === head.lastPosition) return
+  throw new AnnalsError(
+    'conflict',
+    `The collection ${show(head.name)} is at position ${head.lastPosition}, not at the expected ${expectedPosition}.`,
+    {
+      fate: 'not_written',
+      hint: 'Somebody else wrote in between: read again and decide anew.',
+      position: head.lastPosition,
+    },
+  )
+}
+
+/** For a name or UUID that no live collection has. */
+export function missingCollection(name: string): AnnalsError {
+  return new AnnalsError('collection_not_found', `Collection [${name}] does not exist.`, {
+    fate: 'not_written',
+  })
+}

@@ -1,0 +1,137 @@
+import type { OperationLog } from '../log/operation-log.ts'
+import type { Catalog } from '../projections/metadata/catalog.ts'
+import type { Manifest, SegmentRow } from '../projections/metadata/manifest.ts'
+import type { MetadataFile } from '../projections/metadata/metadata-file.ts'
+import type { CollectionRow } from '../projections/metadata/rows.ts'
+import { SealedSegment } from '../projections/vectors/sealed-segment.ts'
+import type { SegmentBuilders } from '../projections/vectors/segment-builder.ts'
+import type { VectorIndex } from '../projections/vectors/vector-index.ts'
+import type { VectorStore } from '../projections/vectors/vector-store.ts'
+import type { EraseOperation, VacuumOperation } from '../types.ts'
+
+export interface RedactorParts {
+  log: OperationLog
+  catalog: Catalog
+  manifest: Manifest
+  metadata: MetadataFile
+  vectors: VectorStore
+  builders: SegmentBuilders
+  /** Runs work on the log with no write beside it. */
+  exclusive: (job: () => Promise<void>) => Promise<void>
+  /** Waits until no segment is being sealed: what is sealed later no longer holds what was erased. */
+  sealed: () => Promise<void>
+}
+
+/** Payloads that are removed between two groups of writes. */
+const payloadsPerJob = 1_000
+
+/**
+ * Makes true what a vacuum or erasure in the log says: takes the bytes out of every file.
+ *
+ * What holds:
+ * - The operation record stands in the log first. Until the work is done a row of `redactions` remembers it;
+ *   so a crash at any moment leaves work to be repeated, never work forgotten.
+ * - Every step can be repeated.
+ */
+export class Redactor {
+  readonly #parts: RedactorParts
+
+  constructor(parts: RedactorParts) {
+    this.#parts = parts
+  }
+
+  /** Finishes everything that is remembered. Answers the bytes taken out of the log. */
+  async finish(): Promise<number> {
+    // Somebody waits for this: a process that has nothing else to do must not end before.
+    const release = this.#parts.builders.retain()
+    try {
+      return await this.#finish()
+    } finally {
+      release()
+    }
+  }
+
+  async #finish(): Promise<number> {
+    let bytes = 0
+    for (const position of this.#parts.catalog.openRedactions()) {
+      const record = await this.#parts.log.read(position)
+      if (record.type !== 'vacuum' && record.type !== 'erase') continue
+      bytes += await this.#redactLog(record)
+      if (record.type === 'erase') await this.#redactSegments(record)
+    }
+    await this.#rewriteFiles()
+    return bytes
+  }
+
+  async #redactLog({ payloads }: VacuumOperation | EraseOperation): Promise<number> {
+    const { log, exclusive } = this.#parts
+    let bytes = 0
+    for (let from = 0; from < payloads.length; from += payloadsPerJob)
+      await exclusive(async () => {
+        bytes += await log.redact(payloads.slice(from, from + payloadsPerJob))
+      })
+    return bytes
+  }
+
+  /** Log and metadata are rewritten, so that nothing is left in dead parts of their files. */
+  async #rewriteFiles(): Promise<void> {
+    const { log, metadata, catalog } = this.#parts
+    const open = catalog.openRedactions()
+    if (open.length === 0) return
+    await log.compact()
+    metadata.db.exec("INSERT INTO documents_fts (documents_fts) VALUES ('optimize')")
+    metadata.fold()
+    metadata.db.exec('VACUUM')
+    metadata.fold()
+    for (const position of open) catalog.closeRedaction(position)
+  }
+
+  async #redactSegments({ scope, payloads }: EraseOperation): Promise<void> {
+    const { log, catalog, manifest, vectors, sealed } = this.#parts
+    const row = catalog.allCollections().find(({ id }) => id === scope)
+    if (row === undefined) return
+    await sealed()
+    const labels = new Set<number>()
+    for (const record of await log.readMany(payloads))
+      if ('vectorAt' in record && record.vectorAt === record.position) labels.add(record.label)
+    for (const segment of manifest.ofCollection(row.key)) {
+      const gone = [...labels].filter((label) => label >= segment.first_label && label < segment.next_label)
+      if (gone.length > 0) await vectors.use(row, (index) => this.#rebuild(row, index, segment, gone))
+    }
+  }
+
+  /** Builds a segment again, with zeros where the erased vectors were. */
+  async #rebuild(row: CollectionRow, index: VectorIndex, segment: SegmentRow, gone: number[]): Promise<void> {
+    const { manifest, vectors, builders } = this.#parts
+    const { first_label: firstLabel, next_label: nextLabel } = segment
+    const standing = index.segments.find((one) => one.firstLabel === firstLabel)
+    const dimension = index.dimension
+    if (standing === undefined || dimension === null) return
+    const { matrix } = standing.kind === 'sealed' ? standing.sealed.table : standing.exact.table
+    const zeroed = new Float32Array(new SharedArrayBuffer(matrix.byteLength))
+    zeroed.set(matrix)
+    for (const label of gone)
+      zeroed.fill(0, (label - firstLabel) * dimension, (label - firstLabel + 1) * dimension)
+    const {
+      space,
+      max_neighbors: maxNeighbors,
+      ef_construction: efConstruction,
+      ef_search: efSearch,
+    } = index.hnsw
+    const file = vectors.path(segment.file)
+    const count = nextLabel - firstLabel
+    const build = { matrix: zeroed, dimension, space, firstLabel, count, maxNeighbors, efConstruction, file }
+    const built = await builders.build(build, { collection: row.id, numThreads: index.hnsw.num_threads })
+    const loaded = await SealedSegment.load({
+      ...built,
+      file,
+      firstLabel,
+      nextLabel,
+      space,
+      dimension,
+      efSearch,
+    })
+    manifest.rebuilt(segment.id, built.bytes, Buffer.from(built.digest))
+    index.replaceSegment(loaded)
+  }
+}

@@ -1,0 +1,246 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Writer } from '../commands/writer.ts'
+import { AnnalsError, show } from '../errors.ts'
+import type { Catalog } from '../projections/metadata/catalog.ts'
+import type { Manifest } from '../projections/metadata/manifest.ts'
+import type { CollectionRow } from '../projections/metadata/rows.ts'
+import { SealedSegment, type SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
+import type { SegmentBuilders } from '../projections/vectors/segment-builder.ts'
+import { TopK } from '../projections/vectors/top-k.ts'
+import type { Segment, VectorIndex } from '../projections/vectors/vector-index.ts'
+import type { VectorStore } from '../projections/vectors/vector-store.ts'
+import type { CollectionConfiguration, HnswConfiguration, WriteOptions } from '../types.ts'
+import { mergePlan } from './merge-plan.ts'
+import type { Sealer } from './sealer.ts'
+
+export interface ReindexOptions {
+  /** The smallest recall that the new graphs may have on the sample; default 0.9. Below it, nothing changes. */
+  recallMin?: number
+  signal?: AbortSignal
+  /** Told after each segment that was built. */
+  onProgress?: (progress: { built: number; segments: number }) => void
+}
+
+/** What a reindexing did. */
+export interface ReindexReport {
+  /** Sealed segments before and after. */
+  segments: { before: number; after: number }
+  /** Share of the true 10 nearest that the new graphs find, over sampled live vectors; 1 without graphs. */
+  recall: number
+  /** Vectors in the new graphs. */
+  vectors: number
+}
+
+export interface ReindexerParts {
+  catalog: Catalog
+  manifest: Manifest
+  vectors: VectorStore
+  builders: SegmentBuilders
+  writer: Writer
+  sealer: Sealer
+  /** Runs all of `work` as one SQLite transaction. */
+  transaction: (work: () => void) => void
+}
+
+/** Live vectors of each new segment whose neighbours are looked up both ways. */
+const sampleSize = 100
+const sampleNeighbors = 10
+
+/**
+ * Builds a collection's sealed segments again, beside those that answer meanwhile: with other parameters, or
+ * merged into fewer. The new ones take over in one turn, named by one transaction; then the old files go.
+ */
+export class Reindexer {
+  readonly #parts: ReindexerParts
+
+  constructor(parts: ReindexerParts) {
+    this.#parts = parts
+  }
+
+  /** All sealed segments again, with the configuration that `configure` makes of the present one. */
+  async reindex(
+    id: string,
+    configure: (old: CollectionConfiguration) => CollectionConfiguration,
+    options: ReindexOptions = {},
+    write: WriteOptions = {},
+  ): Promise<ReindexReport> {
+    const row = this.#row(id)
+    const old = JSON.parse(row.configuration) as CollectionConfiguration
+    const { hnsw } = configure(old)
+    return this.#alone(row, async (index) => {
+      const ranges = mergePlan(index.segments.filter(isSealed), { mergeAll: true })
+      const report = await this.#rebuild(row, index, ranges, hnsw, options)
+      const command = {
+        kind: 'modify-collection' as const,
+        collection: id,
+        name: undefined,
+        metadata: undefined,
+      }
+      await this.#parts.writer.submit({ command: { ...command, configuration: configure }, options: write })
+      return report
+    })
+  }
+
+  /** Merges small neighbouring segments. Answers how many segments there are fewer. */
+  async compact(id: string, options: ReindexOptions = {}): Promise<ReindexReport> {
+    const row = this.#row(id)
+    return this.#alone(row, (index) => {
+      const ranges = mergePlan(index.segments.filter(isSealed), { mergeAll: false })
+      return this.#rebuild(row, index, ranges, index.hnsw, options)
+    })
+  }
+
+  #row(id: string): CollectionRow {
+    const row = this.#parts.catalog.collectionById(id)
+    if (row === undefined) throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
+    return row
+  }
+
+  async #alone<T>(row: CollectionRow, work: (index: VectorIndex) => Promise<T>): Promise<T> {
+    const release = this.#parts.builders.retain()
+    try {
+      return await this.#parts.sealer.alone(row, work)
+    } finally {
+      release()
+    }
+  }
+
+  async #rebuild(
+    row: CollectionRow,
+    index: VectorIndex,
+    groups: readonly (readonly Segment[])[],
+    hnsw: HnswConfiguration,
+    options: ReindexOptions,
+  ): Promise<ReindexReport> {
+    const before = this.#parts.manifest.ofCollection(row.key).length
+    const sources: SealedSegmentSource[] = []
+    for (const group of groups) {
+      options.signal?.throwIfAborted()
+      sources.push(await this.#build(row, index, group, hnsw, options.signal))
+      options.onProgress?.({ built: sources.length, segments: groups.length })
+    }
+    const loaded: SealedSegment[] = []
+    for (const source of sources) loaded.push(await SealedSegment.load(source))
+    const recall = sampledRecall(index, loaded, hnsw.ef_search)
+    const { recallMin = 0.9 } = options
+    if (recall < recallMin) {
+      for (const segment of loaded) segment.release()
+      for (const { file } of sources) rmSync(file, { force: true })
+      throw new AnnalsError(
+        'invalid_argument',
+        `The new graphs of ${show(row.name)} find ${recall.toFixed(3)} of the nearest, less than ${recallMin}; nothing was changed.`,
+        { hint: 'Choose larger max_neighbors, ef_construction or ef_search, or a smaller recallMin.' },
+      )
+    }
+    this.#swap(row, index, groups.flat(), sources, loaded)
+    const after = this.#parts.manifest.ofCollection(row.key).length
+    return { segments: { before, after }, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
+  }
+
+  async #build(
+    row: CollectionRow,
+    index: VectorIndex,
+    group: readonly Segment[],
+    hnsw: HnswConfiguration,
+    signal: AbortSignal | undefined,
+  ): Promise<SealedSegmentSource> {
+    const firstLabel = group[0]!.firstLabel
+    const nextLabel = group.at(-1)!.nextLabel
+    const dimension = index.dimension!
+    const count = nextLabel - firstLabel
+    const matrix = joined(group, count * dimension)
+    const { space, max_neighbors: maxNeighbors, ef_construction: efConstruction, ef_search: efSearch } = hnsw
+    const file = this.#parts.vectors.path(fileName(row.id, firstLabel, nextLabel, hnsw))
+    mkdirSync(dirname(file), { recursive: true })
+    const built = await this.#parts.builders.build(
+      {
+        matrix,
+        dimension,
+        space,
+        firstLabel,
+        count,
+        maxNeighbors,
+        efConstruction,
+        file,
+        ...(signal && { signal }),
+      },
+      { collection: row.id, numThreads: hnsw.num_threads },
+    )
+    return { ...built, file, firstLabel, nextLabel, space, dimension, efSearch }
+  }
+
+  // One turn: from here to the end no query and no write can come in between.
+  #swap(
+    row: CollectionRow,
+    index: VectorIndex,
+    old: readonly Segment[],
+    sources: readonly SealedSegmentSource[],
+    loaded: readonly SealedSegment[],
+  ): void {
+    const { manifest, vectors, transaction } = this.#parts
+    if (vectors.peek(row.id) !== index)
+      throw new AnnalsError(
+        'conflict',
+        `The collection ${show(row.name)} was changed meanwhile; reindex it again.`,
+      )
+    const firstLabels = new Set(old.map(({ firstLabel }) => firstLabel))
+    const replaced = manifest.ofCollection(row.key).filter(({ first_label }) => firstLabels.has(first_label))
+    transaction(() => {
+      for (const { id } of replaced) manifest.remove(id)
+      for (const { firstLabel, nextLabel, bytes, digest, file } of sources)
+        manifest.add({
+          collection: row.key,
+          first_label: firstLabel,
+          next_label: nextLabel,
+          file: vectors.nameOf(file),
+          bytes,
+          digest: Buffer.from(digest),
+        })
+    })
+    index.replaceSegments(loaded)
+    const kept = new Set(sources.map(({ file }) => file))
+    for (const { file } of replaced)
+      if (!kept.has(vectors.path(file))) rmSync(vectors.path(file), { force: true })
+  }
+}
+
+function isSealed(segment: Segment): boolean {
+  return segment.kind === 'sealed'
+}
+
+function joined(group: readonly Segment[], length: number): Float32Array {
+  const matrix = new Float32Array(new SharedArrayBuffer(4 * length))
+  let offset = 0
+  for (const segment of group) {
+    const table = segment.kind === 'sealed' ? segment.sealed.table : segment.exact.table
+    matrix.set(table.matrix.subarray(0, table.count * table.dimension), offset)
+    offset += table.count * table.dimension
+  }
+  return matrix
+}
+
+/** How much of the truth graphs find, for live vectors spread evenly over each. */
+function sampledRecall(index: VectorIndex, segments: readonly SealedSegment[], ef: number): number {
+  let found = 0
+  let sought = 0
+  for (const segment of segments) {
+    const step = Math.max(1, Math.floor(segment.count / sampleSize))
+    for (let label = segment.firstLabel; label < segment.nextLabel; label += step) {
+      if (!index.labels.isLive(label)) continue
+      const query = segment.vectorAt(label)!
+      const exact = segment
+        .scan(query, new TopK(sampleNeighbors), { bits: index.labels.live, base: 0 })
+        .sorted()
+      const worst = exact.at(-1)?.distance ?? 0
+      const near = segment.search(query, sampleNeighbors, ef)
+      found += near.filter(({ distance }) => distance <= worst).length
+      sought += exact.length
+    }
+  }
+  return sought === 0 ? 1 : found / sought
+}
+
+function fileName(collection: string, first: number, next: number, hnsw: HnswConfiguration): string {
+  return `${collection}/${first}-${next}-m${hnsw.max_neighbors}-c${hnsw.ef_construction}.hnsw`
+}

@@ -1,0 +1,4 @@
+import { ephemeral } from './faces.ts'
+import { describeClient } from './suite.ts'
+
+describeClient(ephemeral)

@@ -1,0 +1,4 @@
+import { persistent } from './faces.ts'
+import { describeClient } from './suite.ts'
+
+describeClient(persistent)

@@ -1,0 +1,4 @@
+import { rebuilt } from './faces.ts'
+import { describeClient } from './suite.ts'
+
+describeClient(rebuilt)

@@ -1,0 +1,4 @@
+import { reopened } from './faces.ts'
+import { describeClient } from './suite.ts'
+
+describeClient(reopened)
