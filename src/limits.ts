@@ -55,9 +55,11 @@ export const limits = {
   /** Operation records that a reader of the log holds at once. */
   readAheadRecords: 256,
   /** Size of SQLite's write-ahead log at which it is folded into the database. */
-  walBytesMax: 8_388_608,
+  walBytesMax: 4_194_304,
   /** Merging makes no segment larger: building one graph of a million vectors takes minutes. */
   segmentVectorsMax: 500_000,
+  /** So many small segments in a row are merged in the background: each costs a query a search of its own. */
+  segmentsToMerge: 4,
   /** However much is sealed already, so many growing vectors are enough to seal; unless `sync_threshold` is higher. */
   growingVectorsMax: 20_000,
 } as const

@@ -113,6 +113,7 @@ export class Store {
       manifest,
       vectors: this.vectors,
       builders,
+      rested: (row) => this.reindexer.mergeGathered(row),
       warn,
     })
     this.#walFolder = new WalFolder(this.projector, metadata, warn)
@@ -134,6 +135,7 @@ export class Store {
       builders,
       writer: this.writer,
       sealer: this.#sealer,
+      warn: (message) => this.isClosed || warn(message),
       transaction: (work) => metadata.db.transaction(work)(),
     })
     this.caretaker = new Caretaker({ log, catalog, records, pins: this.pins, env }, this.writer, redactor)

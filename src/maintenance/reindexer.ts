@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Writer } from '../commands/writer.ts'
-import { AnnalsError, show } from '../errors.ts'
+import { AnnalsError, messageOf, show } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { Manifest } from '../projections/metadata/manifest.ts'
 import type { CollectionRow } from '../projections/metadata/rows.ts'
@@ -39,6 +40,8 @@ export interface ReindexerParts {
   builders: SegmentBuilders
   writer: Writer
   sealer: Sealer
+  /** Told of failures in the background. */
+  warn: (message: string) => void
   /** Runs all of `work` as one SQLite transaction. */
   transaction: (work: () => void) => void
 }
@@ -53,6 +56,8 @@ const sampleNeighbors = 10
  */
 export class Reindexer {
   readonly #parts: ReindexerParts
+  /** After a failed merge: the label at which to try again. */
+  readonly #retryAt = new Map<string, number>()
 
   constructor(parts: ReindexerParts) {
     this.#parts = parts
@@ -89,6 +94,23 @@ export class Reindexer {
       const ranges = mergePlan(index.segments.filter(isSealed), { mergeAll: false })
       return this.#rebuild(row, index, ranges, index.hnsw, options)
     })
+  }
+
+  /**
+   * Merges where small segments have gathered, in the background: it keeps no process alive, and tells of a
+   * failure instead of throwing. After one it waits for more vectors.
+   */
+  mergeGathered(row: CollectionRow): void {
+    const { vectors, sealer, warn } = this.#parts
+    const index = vectors.peek(row.id)
+    if (index === null || row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
+    if (gathered(index).length === 0) return
+    sealer
+      .alone(row, (loaded) => this.#rebuild(row, loaded, gathered(loaded), loaded.hnsw, { recallMin: 0 }))
+      .catch((error: unknown) => {
+        this.#retryAt.set(row.id, row.next_label + limits.growingVectorsMax)
+        warn(`Merging segments of the collection ${row.name} was put off: ${messageOf(error)}`)
+      })
   }
 
   #row(id: string): CollectionRow {
@@ -203,6 +225,12 @@ export class Reindexer {
     for (const { file } of replaced)
       if (!kept.has(vectors.path(file))) rmSync(vectors.path(file), { force: true })
   }
+}
+
+/** Groups of segments that are worth a merge. */
+function gathered(index: VectorIndex): Segment[][] {
+  const groups = mergePlan(index.segments.filter(isSealed), { mergeAll: false })
+  return groups.filter(({ length }) => length >= limits.segmentsToMerge)
 }
 
 function isSealed(segment: Segment): boolean {

@@ -19,6 +19,8 @@ export interface SealerParts {
   manifest: Manifest
   vectors: VectorStore
   builders: SegmentBuilders
+  /** Told when nothing of a collection is left to seal. */
+  rested: (row: CollectionRow) => void
   /** Told of failures; queries go on being answered exactly meanwhile. */
   warn: (message: string) => void
 }
@@ -38,6 +40,8 @@ export class Sealer {
   readonly #busy = new Map<string, Promise<void>>()
   /** After a failure: the label at which to try again. */
   readonly #retryAt = new Map<string, number>()
+  /** Who waits to work on a collection alone; meanwhile nothing more of it is sealed. */
+  readonly #waiting = new Map<string, number>()
   #stopped = false
 
   constructor(parts: SealerParts) {
@@ -69,7 +73,9 @@ export class Sealer {
 
   /** Runs `work` on a collection's index while nothing of it is being sealed or rebuilt. */
   async alone<T>(row: CollectionRow, work: (index: VectorIndex) => Promise<T>): Promise<T> {
+    this.#waiting.set(row.id, (this.#waiting.get(row.id) ?? 0) + 1)
     while (this.#busy.has(row.id)) await this.#busy.get(row.id)
+    this.#waiting.set(row.id, this.#waiting.get(row.id)! - 1)
     const result = this.#parts.vectors.use(row, work)
     const running = result.then(
       () => undefined,
@@ -111,7 +117,8 @@ export class Sealer {
   }
 
   #consider(row: CollectionRow): void {
-    if (this.#stopped || this.#busy.has(row.id) || row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
+    if (this.#stopped || this.#busy.has(row.id) || (this.#waiting.get(row.id) ?? 0) > 0) return
+    if (row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
     const { hnsw } = JSON.parse(row.configuration) as { hnsw: HnswConfiguration }
     if (planSealing(hnsw, this.#upTo(row.key), row.next_label).length === 0) return
     this.#run(row, (index) => this.#seal(row, index))
@@ -133,7 +140,9 @@ export class Sealer {
     this.#busy.delete(id)
     this.#guard(() => {
       const now = this.#parts.catalog.collectionById(id)
-      if (now !== undefined) this.#consider(now)
+      if (now === undefined) return
+      this.#consider(now)
+      if (!this.#busy.has(id)) this.#parts.rested(now)
     })
   }
 
@@ -174,8 +183,9 @@ export class Sealer {
       this.#parts.manifest.rebuilt(id, source.bytes, Buffer.from(source.digest))
       index.replaceSegment(sealed)
     }
-    const before = this.#busy.get(collection.id) ?? Promise.resolve()
-    void before.then(() => this.#stopped || this.#run(collection, work))
+    this.alone(collection, work).catch((error: unknown) => {
+      if (!this.#stopped) this.#parts.warn(`Building a segment again failed: ${messageOf(error)}`)
+    })
   }
 
   #build(row: CollectionRow, index: VectorIndex, { first, next }: LabelRange): Promise<SealedSegmentSource> {

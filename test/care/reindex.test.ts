@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Collection, PersistentClient } from '../../src/index.ts'
+import { type Collection, EphemeralClient, PersistentClient } from '../../src/index.ts'
 import { vectorOf } from './files.ts'
 
 describe('reindex', () => {
@@ -15,11 +15,13 @@ describe('reindex', () => {
     client = new PersistentClient({ path: folder })
     many = await client.createCollection({
       name: 'many',
-      configuration: { hnsw: { sync_threshold: 200, batch_size: 10, max_neighbors: 8 } },
+      configuration: { hnsw: { sync_threshold: 900, batch_size: 300, max_neighbors: 8 } },
     })
     for (let first = 0; first < 3000; first += 300) {
       const numbers = Array.from({ length: 300 }, (_, index) => first + index)
       await many.add({ ids: numbers.map((n) => `r${n}`), embeddings: numbers.map((n) => vectorOf(n)) })
+      // Three segments: too few to be merged in the background.
+      if (first % 900 === 600) await client.flush()
     }
     await many.delete({ ids: Array.from({ length: 100 }, (_, index) => `r${index}`) })
     await client.flush()
@@ -92,5 +94,30 @@ describe('reindex', () => {
     expect(report!.segments.before).toBe(before)
     expect(report!.segments.after).toBeLessThan(before)
     expect(await near()).toEqual(answers)
+  })
+})
+
+describe('small segments', () => {
+  test('are merged in the background while records come in, and answer the same', async () => {
+    const client = new EphemeralClient()
+    const stream = await client.createCollection({
+      name: 'stream',
+      configuration: { hnsw: { sync_threshold: 100, batch_size: 10 } },
+    })
+    for (let first = 0; first < 2000; first += 50) {
+      const numbers = Array.from({ length: 50 }, (_, index) => first + index)
+      await stream.add({ ids: numbers.map((n) => `r${n}`), embeddings: numbers.map((n) => vectorOf(n)) })
+      // Sealing keeps up, so that many segments come of it.
+      if (first % 200 === 0) await client.flush()
+    }
+    await client.flush()
+    const { sealedSegments, sealedVectors } = (await client.stats()).collections[0]!
+    expect(sealedVectors).toBeGreaterThan(1500)
+    expect(sealedSegments).toBeLessThan(4 + 3)
+    for (const n of [3, 777, 1999]) {
+      const { ids, distances } = await stream.query({ queryEmbeddings: [vectorOf(n)], nResults: 1 })
+      expect([ids, distances]).toEqual([[[`r${n}`]], [[0]]])
+    }
+    await client.close()
   })
 })
