@@ -2,6 +2,8 @@
  * annals: an embedded, event-sourced, log-structured vector store.
  * This list is the public surface; what is not here may change at any time.
  */
+
+export { type Erasure, type ErasureCertificate, verifyErasure } from './audit/certificate.ts'
 export { type Checkpoint, type IssuedCheckpoint, verifyCheckpoint } from './audit/checkpoint.ts'
 export type {
   CollectedDiff,
@@ -57,7 +59,7 @@ export { TransformersEmbeddingFunction, type TransformersOptions } from './embed
 export type { Env } from './env.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
-export type { Erasure, VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
+export type { VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
 export type {
   Checked,
   Finding,

@@ -4,6 +4,7 @@
  * stands beside them.
  */
 import type { KeyObject } from 'node:crypto'
+import type { Erasure } from '../audit/certificate.ts'
 import type { IssuedCheckpoint } from '../audit/checkpoint.ts'
 import type { Diff, RecordDifference } from '../audit/diff.ts'
 import type { QueryExplanation } from '../audit/explain-query.ts'
@@ -12,7 +13,7 @@ import type { LogLine } from '../audit/log-entries.ts'
 import type { ConsistencyProof, InclusionProof } from '../audit/proofs.ts'
 import type { ProofOptions } from '../audit/prover.ts'
 import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
-import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import type { RepairOptions, RepairResult } from '../maintenance/repair.ts'
 import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
