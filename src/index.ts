@@ -2,7 +2,30 @@
  * annals: an embedded, event-sourced, log-structured vector store.
  * This list is the public surface; what is not here may change at any time.
  */
+
+export { type Erasure, type ErasureCertificate, verifyErasure } from './audit/certificate.ts'
+export { type Checkpoint, type IssuedCheckpoint, verifyCheckpoint } from './audit/checkpoint.ts'
+export type {
+  CollectedDiff,
+  CollectionDifference,
+  Diff,
+  Difference,
+  RecordDifference,
+} from './audit/diff.ts'
+export type { ExplainedNeighbor, Place, QueryExplanation } from './audit/explain-query.ts'
 export type { RecordVersion } from './audit/history.ts'
+export type { LogLine } from './audit/log-entries.ts'
+export type { ChangedParts, Operation } from './audit/operation.ts'
+export {
+  type ConsistencyProof,
+  type InclusionProof,
+  type ProvenOperation,
+  provenOperation,
+  type TreeHead,
+  verifyConsistency,
+  verifyInclusion,
+} from './audit/proofs.ts'
+export type { ProofOptions } from './audit/prover.ts'
 export type {
   AddRecords,
   Client,
@@ -17,6 +40,7 @@ export type {
   GetOptions,
   HistoryOptions,
   ListOptions,
+  LogOptions,
   ModifyOptions,
   PutRecords,
   QueryOptions,
@@ -35,8 +59,18 @@ export { TransformersEmbeddingFunction, type TransformersOptions } from './embed
 export type { Env } from './env.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
-export type { Erasure, VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
+export type { VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
+export type {
+  Checked,
+  Finding,
+  FindingCode,
+  Severity,
+  VerifyLevel,
+  VerifyProgress,
+} from './maintenance/findings.ts'
 export type { ReindexOptions, ReindexReport } from './maintenance/reindexer.ts'
+export type { RepairOptions, RepairResult } from './maintenance/repair.ts'
+export type { VerifyOptions, VerifyResult } from './maintenance/verify.ts'
 export { importChroma } from './portability/chroma-import.ts'
 export type {
   ChromaImportOptions,

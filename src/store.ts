@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { certify, type Erasure } from './audit/certificate.ts'
+import { Prover } from './audit/prover.ts'
 import { Writer } from './commands/writer.ts'
 import { type Env, systemEnv } from './env.ts'
 import { AnnalsError, messageOf } from './errors.ts'
@@ -15,7 +17,9 @@ import { Pins } from './log/pins.ts'
 import { Caretaker } from './maintenance/caretaker.ts'
 import { Redactor } from './maintenance/redactor.ts'
 import { Reindexer } from './maintenance/reindexer.ts'
+import { type RepairOptions, type RepairResult, repair } from './maintenance/repair.ts'
 import { Sealer } from './maintenance/sealer.ts'
+import { type VerifyOptions, type VerifyParts, type VerifyResult, verify } from './maintenance/verify.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
 import { Manifest } from './projections/metadata/manifest.ts'
@@ -32,6 +36,7 @@ import { SegmentBuilders } from './projections/vectors/segment-builder.ts'
 import { VectorStore } from './projections/vectors/vector-store.ts'
 import { Reader } from './readers/reader.ts'
 import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folders.ts'
+import type { WriteOptions } from './types.ts'
 
 /** What a store can be told when it is opened. */
 export interface StoreOptions {
@@ -82,6 +87,7 @@ export class Store {
   readonly projector: Projector
   readonly writer: Writer
   readonly reader: Reader
+  readonly prover: Prover
   readonly pins: Pins = new Pins()
   readonly caretaker: Caretaker
   readonly reindexer: Reindexer
@@ -106,6 +112,7 @@ export class Store {
     this.projector = new Projector(log, projection, this.vectors)
     this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
     this.reader = new Reader({ log, catalog, records, vectors: this.vectors })
+    this.prover = new Prover(log)
     const builders = new SegmentBuilders()
     this.#sealer = new Sealer({
       projector: this.projector,
@@ -214,6 +221,22 @@ export class Store {
     return this.#sealer.busy
   }
 
+  /** Takes records out of all of history, and certifies it. */
+  async erase(collection: string, ids: string[], write: WriteOptions): Promise<Erasure> {
+    const { receipt, bytes } = await this.caretaker.erase(collection, ids, write)
+    const { position, count } = receipt
+    const record = count === 0 ? null : await this.log.read(position)
+    if (record?.type !== 'erase') return { receipt, bytes, certificate: null }
+    const facts = {
+      collection,
+      ids: record.ids,
+      payloads: record.payloads,
+      before: position - count,
+      position,
+    }
+    return { receipt, bytes, certificate: await certify(this.prover, facts) }
+  }
+
   /** Waits for all writes handed in so far and all sealing, and folds the metadata's write-ahead log. */
   async flush(): Promise<void> {
     await this.writer.drained()
@@ -221,10 +244,36 @@ export class Store {
     this.metadata.fold()
   }
 
+  /** Compares everything that the store holds with what it should hold. */
+  verify(options?: VerifyOptions): Promise<VerifyResult> {
+    return this.#whileOpen(verify(this.#verifyParts(), options))
+  }
+
+  /** Puts right whatever is derived from the log. */
+  repair(options?: RepairOptions): Promise<RepairResult> {
+    const idle = () => this.#sealer.idle()
+    const forget = () => this.reader.forget()
+    return this.#whileOpen(repair({ ...this.#verifyParts(), idle, forget }, options))
+  }
+
   /** Waits for accepted writes, then releases everything; idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** Whatever fails because the store was closed meanwhile fails for that reason. */
+  #whileOpen<T>(work: Promise<T>): Promise<T> {
+    return work.catch((cause: unknown) => {
+      throw this.isClosed
+        ? new AnnalsError('store_closed', 'The store was closed meanwhile.', { cause })
+        : cause
+    })
+  }
+
+  #verifyParts(): VerifyParts {
+    const { log, metadata, manifest, vectors, report } = this
+    return { log, metadata, manifest, vectors, metadataReplaced: report.metadataReplaced }
   }
 
   async #close(): Promise<void> {

@@ -3,10 +3,20 @@
  * are those of Chroma's official JavaScript client, so that a user changes one import; what Chroma has not
  * stands beside them.
  */
+import type { KeyObject } from 'node:crypto'
+import type { Erasure } from '../audit/certificate.ts'
+import type { IssuedCheckpoint } from '../audit/checkpoint.ts'
+import type { Diff, RecordDifference } from '../audit/diff.ts'
+import type { QueryExplanation } from '../audit/explain-query.ts'
 import type { RecordVersion } from '../audit/history.ts'
+import type { LogLine } from '../audit/log-entries.ts'
+import type { ConsistencyProof, InclusionProof } from '../audit/proofs.ts'
+import type { ProofOptions } from '../audit/prover.ts'
 import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
-import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
+import type { RepairOptions, RepairResult } from '../maintenance/repair.ts'
+import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
 import type { ChangeFeed, ChangeOptions } from '../readers/changes.ts'
 import type { GetResult, QueryResult } from '../readers/results.ts'
 import type {
@@ -14,6 +24,7 @@ import type {
   Include,
   Metadata,
   MetadataUpdate,
+  OperationType,
   Point,
   Retention,
   Vector,
@@ -106,6 +117,21 @@ export interface HistoryOptions {
   order?: 'asc' | 'desc'
 }
 
+/** Which operation records to read. What is not given does not restrict. */
+export interface LogOptions {
+  /** Exclusive: a position, or an instant. Default: the beginning. */
+  after?: Point
+  /** Inclusive. Default: the head at the time of the first read. */
+  until?: Point
+  /** Name or UUID; collections that bore the name once and deleted ones are found, too. */
+  collection?: string
+  /** A record's id. */
+  id?: string
+  actor?: string
+  /** One type of operation, or several. */
+  type?: OperationType | OperationType[]
+}
+
 /** What can be read from a collection, now or as of a point of the past. */
 export interface ReadableCollection {
   /** UUID. */
@@ -190,6 +216,16 @@ export interface Collection extends ReadableCollection {
   asOf(point: Point): ReadableCollection
   /** What happened in this collection; see `Client.changes`. */
   changes(options?: ChangeOptions): ChangeFeed
+  /**
+   * The net difference between two points: records added, updated (with what changed), deleted. With `from` after
+   * `to` the differences lead back. Errors while it is read: `position_not_reached`, `history_truncated`.
+   */
+  diff(from: Point, to: Point): Diff<RecordDifference>
+  /**
+   * How the answer to a query differs between two points, and which operation records caused it. Errors: those
+   * of `query`, and `position_not_reached`.
+   */
+  explainQuery(query: QueryOptions, from: Point, to: Point): Promise<QueryExplanation>
 }
 
 export interface CreateCollectionOptions {
@@ -398,4 +434,37 @@ export interface Client extends ReadableClient {
    * for await (const change of client.changes({ after: lastSeen, live: true })) lastSeen = change.position
    */
   changes(options?: ChangeOptions & { collection?: string }): ChangeFeed
+  /** As `Collection.diff`, for all collections of this database, with those created, modified and deleted. */
+  diff(from: Point, to: Point): Diff
+  /** The operation log of this tenant and database as a person reads it, oldest first. */
+  log(options?: LogOptions): AsyncIterable<LogLine>
+  /**
+   * Proves that an operation record stands in the log; `verifyInclusion` checks it anywhere. The first proof of
+   * an open store reads the whole log once. Errors: `position_not_reached`.
+   */
+  proof(position: number, options?: ProofOptions): Promise<InclusionProof>
+  /**
+   * Proves that the log of `to` operation records (default: the head) continues the one of `from`;
+   * `verifyConsistency` checks it anywhere. Errors: `position_not_reached`.
+   */
+  consistency(from: number, to?: number): Promise<ConsistencyProof>
+  /**
+   * The head of the log, to be kept or published where the store's owner cannot change it. With an Ed25519 key
+   * (PEM or `KeyObject`) it is a signed note that `verifyCheckpoint` checks anywhere.
+   */
+  checkpoint(privateKey?: KeyObject | string): Promise<IssuedCheckpoint>
+  /**
+   * Compares everything that the store holds with what it should hold; default level `full`. Changes nothing;
+   * reads and writes go on. Damage is no error but a finding. Errors: `store_closed`, the signal's reason.
+   *
+   * @example
+   * const { ok, findings } = await client.verify({ level: 'deep' })
+   * for (const { severity, where, message, hint } of findings) console.log(severity, where, message, hint)
+   */
+  verify(options?: VerifyOptions): Promise<VerifyResult>
+  /**
+   * Puts right whatever is derived from the log, rows in place and segments by building them again, and names
+   * what only a backup can bring back. Reads and writes go on. Errors: `store_closed`, the signal's reason.
+   */
+  repair(options?: RepairOptions): Promise<RepairResult>
 }

@@ -60,7 +60,7 @@ export class CollectionView implements ReadableCollection {
   async query(options: QueryOptions): Promise<QueryResult> {
     const request = validateQuery(options)
     const store = await this.session.store()
-    const queries = await this.#vectors(request)
+    const queries = await this.queryVectors(request)
     return store.reader.query(this.id, queries, request, await this.#point.resolve(store))
   }
 
@@ -86,7 +86,8 @@ export class CollectionView implements ReadableCollection {
     yield* recordHistory(store.log, newest, at ?? store.projector.position, order)
   }
 
-  async #vectors({ vectors, texts }: QueryRequest): Promise<readonly Float32Array[]> {
+  /** The vectors of a query's texts, or those that were given. */
+  protected async queryVectors({ vectors, texts }: QueryRequest): Promise<readonly Float32Array[]> {
     return vectors ?? embed(this.requireEmbeddingFunction('queryTexts'), texts ?? [], true)
   }
 

@@ -1,11 +1,20 @@
+import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Erasure } from '../audit/certificate.ts'
+import { type IssuedCheckpoint, issueCheckpoint, originOf } from '../audit/checkpoint.ts'
+import { Diff, type Difference } from '../audit/diff.ts'
+import { type LogLine, logLines } from '../audit/log-entries.ts'
+import type { ConsistencyProof, InclusionProof } from '../audit/proofs.ts'
+import type { ProofOptions } from '../audit/prover.ts'
 import type { CareCommand, CatalogCommand } from '../commands/command.ts'
 import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
 import type { Outcome } from '../commands/writer.ts'
 import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
+import type { RepairOptions, RepairResult } from '../maintenance/repair.ts'
+import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
 import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { ChangeFeed, type ChangeOptions } from '../readers/changes.ts'
@@ -14,7 +23,15 @@ import type { Store } from '../store.ts'
 import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
 import { checkConfiguration } from '../validation/configuration.ts'
 import { checkRetention } from '../validation/retention.ts'
-import { checkIds, checkKeys, checkName, checkObject, checkText, checkUuid } from '../validation/values.ts'
+import {
+  checkIds,
+  checkInteger,
+  checkKeys,
+  checkName,
+  checkObject,
+  checkText,
+  checkUuid,
+} from '../validation/values.ts'
 import type {
   Client,
   Collection,
@@ -23,18 +40,22 @@ import type {
   EraseOptions,
   GetCollectionOptions,
   ListOptions,
+  LogOptions,
   ReadableClient,
   StoreStats,
   Tag,
   Tenant,
 } from './api.ts'
+import { checkProofOptions, checkRepairOptions, checkVerifyOptions } from './audit-options.ts'
 import { CallOrder } from './call-order.ts'
 import { validateChangeOptions } from './change-options.ts'
 import { ClientView, checkPage, collectionNamed, collectionWithId } from './client-view.ts'
 import { choose, chooseFor, type GivenFunction } from './embedding-choice.ts'
 import { LocalCollection } from './local-collection.ts'
+import { checkLogOptions, logSelection } from './log-options.ts'
+import { operationsIn } from './operation-scope.ts'
 import { checkReindexOptions } from './reindex-options.ts'
-import { positionOf, ReadPoint, type Session } from './session.ts'
+import { positionOf, ReadPoint, resolveBoth, type Session } from './session.ts'
 import { storeStats } from './stats.ts'
 
 /** Where a client gets its store from, and how it gives it back. */
@@ -248,7 +269,7 @@ export class LocalClient implements Client, Session {
       store,
       checkText(given.collection, 'collection', limits.nameLengthMax),
     )
-    return store.caretaker.erase(collection, ids, validateWriteOptions(write))
+    return store.erase(collection, ids, validateWriteOptions(write))
   }
 
   async compact(options: ReindexOptions = {}): Promise<Record<string, ReindexReport>> {
@@ -273,6 +294,54 @@ export class LocalClient implements Client, Session {
         selects: this.#selector(store, options.collection),
       }
     }, options)
+  }
+
+  diff(from: Point, to: Point): Diff {
+    const points = [checkPoint(from), checkPoint(to)] as const
+    return new Diff(
+      async () => {
+        const store = await this.store()
+        const selects = operationsIn(store.catalog, this)
+        return { parts: store, request: { ...(await resolveBoth(store, points)), selects } }
+      },
+      (difference): difference is Difference => difference !== null,
+    )
+  }
+
+  log(options?: LogOptions): AsyncIterable<LogLine> {
+    const checked = checkLogOptions(options)
+    const open = async function* (this: LocalClient): AsyncGenerator<LogLine, void, undefined> {
+      const store = await this.store()
+      yield* logLines(store, await logSelection(store, this, checked))
+    }
+    return { [Symbol.asyncIterator]: () => open.call(this) }
+  }
+
+  async proof(position: number, options?: ProofOptions): Promise<InclusionProof> {
+    const checked = checkProofOptions(options)
+    return (await this.store()).prover.inclusion(checkInteger(position, 'position', 1), checked)
+  }
+
+  async consistency(from: number, to?: number): Promise<ConsistencyProof> {
+    const first = checkInteger(from, 'from', 0)
+    const second = to === undefined ? undefined : checkInteger(to, 'to', 0)
+    const { prover, log } = await this.store()
+    return prover.consistency(first, second ?? log.head)
+  }
+
+  async checkpoint(privateKey?: KeyObject | string): Promise<IssuedCheckpoint> {
+    const { log, prover } = await this.store()
+    return issueCheckpoint(originOf(log), await prover.head(log.head), privateKey)
+  }
+
+  async verify(options?: VerifyOptions): Promise<VerifyResult> {
+    checkVerifyOptions(options)
+    return (await this.store()).verify(options)
+  }
+
+  async repair(options?: RepairOptions): Promise<RepairResult> {
+    checkRepairOptions(options)
+    return (await this.store()).repair(options)
   }
 
   async #close(): Promise<void> {
@@ -353,18 +422,7 @@ export class LocalClient implements Client, Session {
       const id = this.#collectionId(store, collection)
       return (record) => 'collection' in record && record.collection === id
     }
-    const { catalog } = store
-    const mine = new Map<string, boolean>()
-    return (record) => {
-      if ('collection' in record) {
-        const known =
-          mine.get(record.collection) ?? catalog.isIn(record.collection, this.tenant, this.database)
-        mine.set(record.collection, known)
-        return known
-      }
-      if ('database' in record) return record.tenant === this.tenant && record.database === this.database
-      return 'tenant' in record && record.tenant === this.tenant
-    }
+    return operationsIn(store.catalog, this)
   }
 }
 

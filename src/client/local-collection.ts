@@ -1,3 +1,5 @@
+import { Diff, type Difference, type RecordDifference } from '../audit/diff.ts'
+import { explainQuery, type QueryExplanation } from '../audit/explain-query.ts'
 import type { DeleteCommand, PutCommand, RecordInput } from '../commands/command.ts'
 import {
   validateDelete,
@@ -10,8 +12,15 @@ import { AnnalsError, show } from '../errors.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import { collectionInfo } from '../projections/metadata/rows.ts'
 import { type ChangeFeed, type ChangeOptions, ChangeFeed as Feed } from '../readers/changes.ts'
-import { checkPoint } from '../readers/read-request.ts'
-import type { CollectionConfiguration, CollectionInfo, Point, WriteOptions, WriteReceipt } from '../types.ts'
+import { checkPoint, validateQuery } from '../readers/read-request.ts'
+import type {
+  CollectionConfiguration,
+  CollectionInfo,
+  OperationRecord,
+  Point,
+  WriteOptions,
+  WriteReceipt,
+} from '../types.ts'
 import { checkConfigurationUpdate, checkReindexConfiguration } from '../validation/configuration.ts'
 import type {
   AddRecords,
@@ -19,12 +28,13 @@ import type {
   DeleteOptions,
   ModifyOptions,
   PutRecords,
+  QueryOptions,
   ReadableCollection,
 } from './api.ts'
 import { validateChangeOptions } from './change-options.ts'
 import { CollectionView } from './collection-view.ts'
 import { checkReindexOptions } from './reindex-options.ts'
-import { ReadPoint, type Session } from './session.ts'
+import { ReadPoint, resolveBoth, type Session } from './session.ts'
 
 /** A collection of a store in this process. */
 export class LocalCollection extends CollectionView implements Collection {
@@ -114,6 +124,24 @@ export class LocalCollection extends CollectionView implements Collection {
     }, options)
   }
 
+  diff(from: Point, to: Point): Diff<RecordDifference> {
+    const points = [checkPoint(from), checkPoint(to)] as const
+    const open = async () => {
+      const store = await this.session.store()
+      const selects = (record: OperationRecord) => 'collection' in record && record.collection === this.id
+      return { parts: store, request: { ...(await resolveBoth(store, points)), selects } }
+    }
+    return new Diff(open, isRecordDifference)
+  }
+
+  async explainQuery(query: QueryOptions, from: Point, to: Point): Promise<QueryExplanation> {
+    const request = validateQuery(query)
+    const points = [checkPoint(from), checkPoint(to)] as const
+    const store = await this.session.store()
+    const vectors = await this.queryVectors(request)
+    return explainQuery(store, this.id, vectors, request, await resolveBoth(store, points))
+  }
+
   #put(kind: PutCommand['kind'], args: unknown, options: unknown): Promise<WriteReceipt> {
     return this.session.order.run(
       async () => {
@@ -154,4 +182,8 @@ export class LocalCollection extends CollectionView implements Collection {
       record.vector = vectors[index]!
     })
   }
+}
+
+function isRecordDifference(difference: Difference): difference is RecordDifference {
+  return difference.subject === 'record'
 }

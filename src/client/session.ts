@@ -34,6 +34,14 @@ export class ReadPoint {
   }
 }
 
+/** The positions that two points stand for. */
+export async function resolveBoth(
+  store: Store,
+  [from, to]: readonly [Point, Point],
+): Promise<{ from: number; to: number }> {
+  return { from: await positionOf(store, from), to: await positionOf(store, to) }
+}
+
 /** The position that a point stands for. Throws `position_not_reached`, `tag_not_found`. */
 export async function positionOf(store: Store, point: Point): Promise<number> {
   const { log, projector, catalog } = store

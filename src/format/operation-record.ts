@@ -134,6 +134,60 @@ export function decodeFrame(position: number, bytes: Buffer): DecodedFrame {
   return { record: recordFrom(fields, payload && decodeCbor(payload)), leaf }
 }
 
+/** The header of one operation record, without what stands in its payload. */
+export interface RecordHeader {
+  position: number
+  type: OperationType
+  commit: Commit
+  /** UUID of the collection; `null` for what concerns none. */
+  collection: string | null
+  recordId: string | null
+  /** SHA-256(salt | payload). */
+  commitment: Buffer
+}
+
+/** The parts of a frame that the tree commits to, and what they commit to; the payload is not looked at. */
+export function decodeLeaf(
+  position: number,
+  bytes: Buffer,
+): { leaf: Buffer; header: Buffer; content: Buffer | null } {
+  const { leaf, header, rest, state } = splitFrame(position, bytes)
+  const content = state === payloadErased ? null : rest
+  if (headerPosition(header) !== position)
+    throw damaged(position, `the frame under it belongs to position ${headerPosition(header)}`)
+  return { leaf, header, content }
+}
+
+/** The leaf that a header adds to the tree: SHA-256(0x00 | header). */
+export function leafOf(header: Uint8Array): Buffer {
+  return sha256(Buffer.concat([leafPrefix, header]))
+}
+
+/**
+ * Reads a header that a digest has vouched for.
+ * Throws `format_unsupported` for one of a later version.
+ */
+export function decodeHeader(header: Uint8Array): RecordHeader {
+  const fields = decodeCbor(header) as unknown[]
+  const [version, position, number, first, count, committedAt, actor, reason, idempotencyKey] = fields
+  const type = operationTypes.get(number as number)
+  if ((version as number) > logFormatVersion) throw tooNew(position as number, version)
+  if (type === undefined) throw tooNew(position as number, `with operation type ${number}`)
+  return {
+    position: position as number,
+    type,
+    commit: { first, count, committedAt, actor, reason, idempotencyKey } as Commit,
+    collection: fields[9] === null ? null : uuidFromBytes(fields[9] as Uint8Array),
+    recordId: fields[10] as string | null,
+    commitment: Buffer.from(fields[15] as Uint8Array),
+  }
+}
+
+function headerPosition(header: Uint8Array): unknown {
+  const fields = decodeCbor(header)
+  return Array.isArray(fields) ? fields[1] : undefined
+}
+
 /** Whether the frame still has its salt and payload. */
 export function hasPayload(bytes: Buffer): boolean {
   return bytes[digestBytes] === payloadPresent

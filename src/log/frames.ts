@@ -1,8 +1,9 @@
 import { AnnalsError, messageOf } from '../errors.ts'
 import { positionOf, recordKey } from '../format/keys.ts'
-import { type DecodedFrame, decodeFrame } from '../format/operation-record.ts'
+import { type DecodedFrame, decodeFrame, decodeLeaf } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { Handle } from './medium.ts'
+import type { LogLeaf } from './operation-log.ts'
 
 /** The raw frames at positions `first` to `last`, by position; damaged LevelDB files may have left holes. */
 export async function readPage(handle: Handle, first: number, last: number): Promise<Map<number, Buffer>> {
@@ -14,6 +15,11 @@ export async function readPage(handle: Handle, first: number, last: number): Pro
 /** The checked frame for `position`. Throws `log_damaged` for a missing or damaged one. */
 export function checkedFrame(position: number, bytes: Buffer | undefined): DecodedFrame {
   return decodeFrame(position, presentFrame(position, bytes))
+}
+
+/** What the frame for `position` adds to the tree. Throws `log_damaged` for a missing or damaged header. */
+export function checkedLeaf(position: number, bytes: Buffer | undefined): LogLeaf {
+  return { position, ...decodeLeaf(position, presentFrame(position, bytes)) }
 }
 
 /** The frame for `position`, unchecked. Throws `log_damaged` for a missing one. */

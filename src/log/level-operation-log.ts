@@ -19,10 +19,10 @@ import {
 } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
-import { checkedFrame, presentFrame, readPage } from './frames.ts'
+import { checkedFrame, checkedLeaf, presentFrame, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
-import type { LogEntry, OperationLog, ReadOptions } from './operation-log.ts'
+import type { LogEntry, LogLeaf, OperationLog, ReadOptions } from './operation-log.ts'
 
 /** What an open log starts from: where it ends and whose it is, already checked. */
 export interface LogState {
@@ -138,6 +138,15 @@ export class LevelOperationLog implements OperationLog {
       const last = Math.min(first + limits.readAheadRecords - 1, until)
       const page = await this.#reading((handle) => readPage(handle, first, last))
       for (; next <= last; next++) yield checkedFrame(next, page.get(next))
+    }
+  }
+
+  async *leaves({ after = 0, until = this.#head }: ReadOptions = {}): AsyncGenerator<LogLeaf, void> {
+    for (let next = after + 1; next <= until; ) {
+      const first = next
+      const last = Math.min(first + limits.readAheadRecords - 1, until)
+      const page = await this.#reading((handle) => readPage(handle, first, last))
+      for (; next <= last; next++) yield checkedLeaf(next, page.get(next))
     }
   }
 

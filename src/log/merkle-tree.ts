@@ -1,7 +1,8 @@
 import { sha256 } from '../format/sha256.ts'
 
 const nodePrefix = Buffer.from([1])
-const emptyRoot = sha256(Buffer.alloc(0))
+/** The root of a tree without leaves: SHA-256 of nothing. */
+export const emptyRoot: Buffer = sha256(Buffer.alloc(0))
 
 /**
  * The frontier of an RFC 6962 Merkle tree (https://www.rfc-editor.org/rfc/rfc6962#section-2.1): the roots of
@@ -52,7 +53,7 @@ export class MerkleFrontier {
 }
 
 /** The hash of an inner node: SHA-256(0x01 | left | right). */
-function parent(left: Buffer, right: Buffer): Buffer {
+export function parent(left: Buffer, right: Buffer): Buffer {
   return sha256(Buffer.concat([nodePrefix, left, right]))
 }
 

@@ -34,6 +34,16 @@ export interface LogEntry {
   leaf: Buffer
 }
 
+/** What an operation record adds to the tree, as the bytes that were hashed. */
+export interface LogLeaf {
+  position: number
+  /** SHA-256(0x00 | header). */
+  leaf: Buffer
+  header: Buffer
+  /** Salt and payload, to which the header commits; `null` once erased. Not checked against the header. */
+  content: Buffer | null
+}
+
 export interface ReadOptions {
   /** Exclusive; default 0, the beginning. */
   after?: number
@@ -76,6 +86,8 @@ export interface OperationLog {
   readMany(positions: readonly number[]): Promise<OperationRecord[]>
   /** Records in order, read ahead in small pages. */
   range(options?: ReadOptions): AsyncGenerator<LogEntry, void, undefined>
+  /** The leaves of the tree in order, for proofs: headers checked by their digests, payloads not looked at. */
+  leaves(options?: ReadOptions): AsyncGenerator<LogLeaf, void, undefined>
   /**
    * Removes salt and payload of the given records for good; headers, leaves and root stay. Not beside an
    * `append`. Answers the bytes removed. Repeating it is safe; the bytes are out of the files after `compact`.

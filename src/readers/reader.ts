@@ -44,6 +44,11 @@ export class Reader {
     this.#versions = new VersionSelector(parts.log, parts.records)
   }
 
+  /** Drops what is remembered of earlier reads: the tables were put right without a write. */
+  forget(): void {
+    this.#recent.forget()
+  }
+
   /** The collection as it stands at `at`. Throws `collection_not_found`, `history_truncated`. */
   collection(id: string, at: At): CollectionRow {
     const row = this.#parts.catalog.collectionById(id, at)

@@ -50,6 +50,11 @@ export class RecentSelections {
     }
     return bits
   }
+
+  /** Drops all sets: the tables were put right without a write. */
+  forget(): void {
+    this.#entries.clear()
+  }
 }
 
 function nameOf({ collection, filter, at }: SelectionKey): string {

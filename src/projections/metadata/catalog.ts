@@ -145,6 +145,23 @@ export class Catalog {
     return this.#get(sql, id, tenant, database) !== undefined
   }
 
+  /** A collection as it is, or as it was when it was deleted. */
+  everById(id: string): CollectionRow | undefined {
+    return this.#get<CollectionRow>('SELECT * FROM collections WHERE id = ?', id)
+  }
+
+  /** UUIDs of the collections, live or deleted, that ever bore a name. */
+  everNamed(tenant: string, database: string, name: string): string[] {
+    return this.#all<{ id: string }>(
+      `SELECT id FROM collections c WHERE tenant = ? AND database = ? AND (name = ? OR EXISTS (
+         SELECT 1 FROM collection_versions v WHERE v.collection = c.key AND v.name = ?)) ORDER BY key`,
+      tenant,
+      database,
+      name,
+      name,
+    ).map(({ id }) => id)
+  }
+
   /** Every collection that ever was, deleted ones included. */
   allCollections(): CollectionRow[] {
     return this.#all<CollectionRow>('SELECT * FROM collections ORDER BY key')

@@ -322,7 +322,7 @@ export class MetadataProjection implements Projection {
   }
 }
 
-// The trigram tokenizer ends at a NUL; the search looks only for trigrams without one.
-function indexable(document: string): string {
+/** A document as full text indexes it: the trigram tokenizer ends at a NUL; no search looks for one. */
+export function indexable(document: string): string {
   return document.replaceAll('\0', '\uFFFD')
 }

@@ -137,6 +137,40 @@ export class RecordTable {
     return this.#prepared(sql).pluck().all(collection, position) as string[]
   }
 
+  /** The version of an id that stood at a position; `undefined` when it was not there. */
+  versionAt(collection: number, id: string, at: number): VersionRow | undefined {
+    const sql = `SELECT ${columns} FROM records r WHERE r.collection = ? AND r.id = ?`
+    const live = this.#prepared(sql).get(collection, id) as VersionRow | undefined
+    if (live !== undefined && live.position <= at) return live
+    const before = `SELECT ${versionColumns} FROM record_versions
+      WHERE collection = ? AND id = ? AND died > ? ORDER BY died LIMIT 1`
+    const superseded = this.#prepared(before).get(collection, id, at) as VersionRow | undefined
+    return superseded !== undefined && superseded.position <= at ? superseded : undefined
+  }
+
+  /** Position of the newest operation record for an id at or before `at`; 0 when there is none. */
+  newestPositionAt(collection: number, id: string, at: number): number {
+    const standing = this.versionAt(collection, id, at)
+    if (standing !== undefined) return standing.position
+    const sql = 'SELECT max(died) AS died FROM record_versions WHERE collection = ? AND id = ? AND died <= ?'
+    const row = this.#prepared(sql).get(collection, id, at) as { died: number | null }
+    return row.died ?? 0
+  }
+
+  /** Live records whose version stood at `at` already: a page in the order of ids, those after `id`. */
+  pageUnchanged(collection: number, at: number, id: string, limit: number): VersionRow[] {
+    const sql = `SELECT ${columns} FROM records r
+      WHERE r.collection = ? AND r.id > ? AND r.position <= ? ORDER BY r.id LIMIT ?`
+    return this.#prepared(sql).all(collection, id, at, limit) as VersionRow[]
+  }
+
+  /** Versions that stood at `at` and were superseded since: a page in the order of ids, those after `id`. */
+  pageSuperseded(collection: number, at: number, id: string, limit: number): VersionRow[] {
+    const sql = `SELECT ${versionColumns} FROM record_versions
+      WHERE collection = ? AND id > ? AND died > ? AND born <= ? ORDER BY id LIMIT ?`
+    return this.#prepared(sql).all(collection, id, at, at, limit) as VersionRow[]
+  }
+
   /** Whether anything was ever updated or deleted in the collection. */
   hasSuperseded(collection: number): boolean {
     const sql = 'SELECT 1 FROM record_versions WHERE collection = ? LIMIT 1'

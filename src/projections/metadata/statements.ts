@@ -69,7 +69,8 @@ const sql: Record<keyof Statements, string> = {
   deleteCollection: 'UPDATE collections SET died = @died, last_position = @died WHERE key = @key',
   deleteCollectionNamed: `UPDATE collections SET died = ?, last_position = ?
                           WHERE tenant = ? AND database = ? AND name = ? AND died IS NULL AND key <> ?`,
-  updateCollection: `UPDATE collections SET last_position = ?, next_label = ?, live_records = ?, dimension = ?
+  updateCollection: `UPDATE collections SET last_position = max(last_position, ?), next_label = ?,
+                       live_records = ?, dimension = ?
                      WHERE key = ?`,
   collectionById: 'SELECT * FROM collections WHERE id = ?',
   collectionByKey: 'SELECT * FROM collections WHERE key = ?',

@@ -176,6 +176,22 @@ export function firstDifference(bytes: Uint8Array, table: Omit<VectorTable, 'spa
   return -1
 }
 
+/** Label and vector of one element, without a copy; for a file in which `checkHnswFile` found nothing. */
+export function elementOf(
+  bytes: Uint8Array,
+  dimension: number,
+  element: number,
+): { label: number; vector: Float32Array } {
+  const { elementBytes, vectorOffset, labelOffset } = readHeader(bytes)!
+  const words = wordsOf(bytes)
+  const at = headerWords + (element * elementBytes) / wordBytes
+  const vectorAt = words.byteOffset + (at + vectorOffset / wordBytes) * wordBytes
+  return {
+    label: words[at + labelOffset / wordBytes]!,
+    vector: new Float32Array(words.buffer, vectorAt, dimension),
+  }
+}
+
 interface Graph {
   readonly words: Uint32Array
   readonly header: HnswHeader

@@ -207,7 +207,7 @@ class FilterGuard {
 async function readTable(source: SealedSegmentSource): Promise<VectorTable> {
   const { file, dimension, space, firstLabel, nextLabel } = source
   const count = source.count ?? nextLabel - firstLabel
-  const bytes = await readVerified(source)
+  const bytes = await readSegmentFile(source)
   const reason = await inTurns(checkInSteps(bytes, { dimension, count, firstLabel, nextLabel }))
   if (reason !== null) throw damaged(file, reason)
   const { labels, matrix }: HnswVectors = await inTurns(readVectorsInSteps(bytes, dimension))
@@ -215,8 +215,13 @@ async function readTable(source: SealedSegmentSource): Promise<VectorTable> {
   return { space, dimension, matrix, count, firstLabel: labels[0]!, labels: gapless ? null : labels }
 }
 
-/** The file's bytes, of which size and digest are the manifest's. */
-async function readVerified(source: SealedSegmentSource): Promise<Uint8Array> {
+/**
+ * The file's bytes, of which size and digest are the manifest's, read without holding the event loop. Anything
+ * else is `segment_damaged`.
+ */
+export async function readSegmentFile(
+  source: Pick<SealedSegmentSource, 'file' | 'bytes' | 'digest'>,
+): Promise<Uint8Array> {
   let handle: FileHandle | undefined
   try {
     handle = await open(source.file, 'r')

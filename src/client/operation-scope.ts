@@ -1,0 +1,42 @@
+import { collectionOf } from '../audit/operation.ts'
+import { AnnalsError, show } from '../errors.ts'
+import type { Catalog } from '../projections/metadata/catalog.ts'
+import type { OperationRecord } from '../types.ts'
+
+/** The tenant and database that a client works in. */
+export interface Scope {
+  tenant: string
+  database: string
+}
+
+/** Accepts the operations on a database, its collections, their records, the tenant, and the store as a whole. */
+export function operationsIn(
+  catalog: Catalog,
+  { tenant, database }: Scope,
+): (record: OperationRecord) => boolean {
+  const mine = new Map<string, boolean>()
+  return (record) => {
+    const collection = collectionOf(record)
+    if (collection !== null) {
+      const known = mine.get(collection) ?? catalog.isIn(collection, tenant, database)
+      mine.set(collection, known)
+      return known
+    }
+    if ('database' in record) return record.tenant === tenant && record.database === database
+    if ('tenant' in record) return record.tenant === tenant
+    // Tags and the retention of the whole store concern everybody.
+    return true
+  }
+}
+
+/**
+ * UUIDs of the collections that a caller means: by UUID, or by a name that they bear or bore, deleted ones
+ * included. Throws `collection_not_found`.
+ */
+export function collectionsMeant(catalog: Catalog, { tenant, database }: Scope, given: string): Set<string> {
+  const named = catalog.everNamed(tenant, database, given)
+  const id = given.toLowerCase()
+  if (catalog.isIn(id, tenant, database)) named.push(id)
+  if (named.length > 0) return new Set(named)
+  throw new AnnalsError('collection_not_found', `No collection is or was named ${show(given)}.`)
+}
