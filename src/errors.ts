@@ -55,6 +55,8 @@ export type ErrorCode =
   | 'backup_damaged'
   | 'backup_mismatch'
   | 'store_exists'
+  | 'import_failed'
+  | 'export_failed'
   | 'internal'
 
 /** Every code, with its HTTP status and Chroma's name for it. */
@@ -93,6 +95,8 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   backup_damaged: internal,
   backup_mismatch: { status: 409, chroma: 'ChromaError' },
   store_exists: exists,
+  import_failed: invalid,
+  export_failed: internal,
   internal,
 }
 

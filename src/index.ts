@@ -2,6 +2,8 @@
  * annals: an embedded, event-sourced, log-structured vector store.
  * This list is the public surface; what is not here may change at any time.
  */
+
+export { type Erasure, type ErasureCertificate, verifyErasure } from './audit/certificate.ts'
 export { type Checkpoint, type IssuedCheckpoint, verifyCheckpoint } from './audit/checkpoint.ts'
 export type {
   CollectedDiff,
@@ -58,7 +60,7 @@ export { TransformersEmbeddingFunction, type TransformersOptions } from './embed
 export type { Env } from './env.ts'
 export { AnnalsError, type AnnalsErrorOptions, type ErrorCode, errorClasses, type Fate } from './errors.ts'
 export type { Recovery } from './log/operation-log.ts'
-export type { Erasure, VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
+export type { VacuumOptions, VacuumReport } from './maintenance/caretaker.ts'
 export type {
   Checked,
   Finding,
@@ -71,6 +73,14 @@ export type { ReindexOptions, ReindexReport } from './maintenance/reindexer.ts'
 export type { RepairOptions, RepairResult } from './maintenance/repair.ts'
 export type { VerifyOptions, VerifyResult } from './maintenance/verify.ts'
 export type { BackupOptions, BackupReport } from './portability/backup.ts'
+export { importChroma } from './portability/chroma-import.ts'
+export type {
+  ChromaImportOptions,
+  ChromaImportReport,
+  CollectionPlace,
+  ImportedCollectionReport,
+} from './portability/chroma-run.ts'
+export { type ChromaServerImportOptions, importChromaServer } from './portability/chroma-server-import.ts'
 export type {
   CollectionChanges,
   CollectionChoice,
@@ -79,9 +89,20 @@ export type {
   Transform,
   TransformedRecord,
 } from './portability/collection-plan.ts'
-export type { TransferOptions, TransferProgress } from './portability/progress.ts'
+export type {
+  ExchangeFormatName,
+  ExchangeRecord,
+  ExportSource,
+  FailedRecord,
+  ImportClient,
+  ImportTarget,
+} from './portability/exchange-types.ts'
+export { type ExportOptions, type ExportReport, exportCollection } from './portability/export.ts'
+export { type ImportOptions, type ImportReport, importCollection } from './portability/import.ts'
+export type { ExchangeControl, ExchangeProgress } from './portability/progress.ts'
 export type { ReplayOptions, ReplayReport } from './portability/replay.ts'
 export type { RestoreOptions, RestoreReport } from './portability/restore.ts'
+export type { TransferOptions, TransferProgress } from './portability/transfer.ts'
 export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
 export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
 export type { StoreOptions } from './store.ts'

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { certify, type Erasure } from './audit/certificate.ts'
 import { Prover } from './audit/prover.ts'
 import { Writer } from './commands/writer.ts'
 import { type Env, systemEnv } from './env.ts'
@@ -36,6 +37,7 @@ import { SegmentBuilders } from './projections/vectors/segment-builder.ts'
 import { VectorStore } from './projections/vectors/vector-store.ts'
 import { Reader } from './readers/reader.ts'
 import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folders.ts'
+import type { WriteOptions } from './types.ts'
 
 /** What a store can be told when it is opened. */
 export interface StoreOptions {
@@ -248,6 +250,22 @@ export class Store {
   /** Collections that are being sealed right now. */
   get sealing(): number {
     return this.#sealer.busy
+  }
+
+  /** Takes records out of all of history, and certifies it. */
+  async erase(collection: string, ids: string[], write: WriteOptions): Promise<Erasure> {
+    const { receipt, bytes } = await this.caretaker.erase(collection, ids, write)
+    const { position, count } = receipt
+    const record = count === 0 ? null : await this.log.read(position)
+    if (record?.type !== 'erase') return { receipt, bytes, certificate: null }
+    const facts = {
+      collection,
+      ids: record.ids,
+      payloads: record.payloads,
+      before: position - count,
+      position,
+    }
+    return { receipt, bytes, certificate: await certify(this.prover, facts) }
   }
 
   /** Waits for all writes handed in so far and all sealing, and folds the metadata's write-ahead log. */

@@ -4,6 +4,7 @@
  * stands beside them.
  */
 import type { KeyObject } from 'node:crypto'
+import type { Erasure } from '../audit/certificate.ts'
 import type { IssuedCheckpoint } from '../audit/checkpoint.ts'
 import type { Diff, RecordDifference } from '../audit/diff.ts'
 import type { QueryExplanation } from '../audit/explain-query.ts'
@@ -12,7 +13,7 @@ import type { LogLine } from '../audit/log-entries.ts'
 import type { ConsistencyProof, InclusionProof } from '../audit/proofs.ts'
 import type { ProofOptions } from '../audit/prover.ts'
 import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
-import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import type { RepairOptions, RepairResult } from '../maintenance/repair.ts'
 import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
@@ -336,6 +337,15 @@ export interface EraseOptions {
 
 /** A store, seen from one tenant and database. */
 export interface Client extends ReadableClient {
+  /**
+   * The same store seen from another tenant or database; what is not named stays as it is here. Nothing is
+   * opened or checked: the tenant may still have to be created. It ends with the client that it comes from,
+   * and closing it closes nothing else.
+   *
+   * @example
+   * const search = client.scope({ tenant: 'acme', database: 'search' })
+   */
+  scope(scope: { tenant?: string; database?: string }): Client
   /**
    * Opens the store now instead of at the first call, and so reports what is wrong with it. Errors: `store_locked`,
    * `log_damaged`, `log_missing`, `log_tail_lost`, `log_unavailable`, `format_unsupported`, `projection_failed`.

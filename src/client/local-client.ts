@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Erasure } from '../audit/certificate.ts'
 import { type IssuedCheckpoint, issueCheckpoint, originOf } from '../audit/checkpoint.ts'
 import { Diff, type Difference } from '../audit/diff.ts'
 import { type LogLine, logLines } from '../audit/log-entries.ts'
@@ -10,7 +11,7 @@ import { validateCollectionMetadata, validateWriteOptions } from '../commands/va
 import type { Outcome } from '../commands/writer.ts'
 import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { Erasure, VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
+import type { VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import type { RepairOptions, RepairResult } from '../maintenance/repair.ts'
 import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
@@ -106,6 +107,19 @@ export class LocalClient implements Client, Session {
 
   async open(): Promise<void> {
     await this.store()
+  }
+
+  scope(scope: ClientScope): LocalClient {
+    const given = checkObject(scope, 'scope')
+    checkKeys(given, ['tenant', 'database'], 'scope')
+    const { tenant = this.tenant, database = this.database } = scope
+    // The store stays this client's: the other one borrows it, and gives nothing back.
+    const lease: StoreLease = {
+      path: this.#lease.path,
+      acquire: () => this.store(),
+      release: async () => undefined,
+    }
+    return new LocalClient(lease, { tenant, database })
   }
 
   async flush(): Promise<void> {
@@ -261,7 +275,7 @@ export class LocalClient implements Client, Session {
       store,
       checkText(given.collection, 'collection', limits.nameLengthMax),
     )
-    return store.caretaker.erase(collection, ids, validateWriteOptions(write))
+    return store.erase(collection, ids, validateWriteOptions(write))
   }
 
   async compact(options: ReindexOptions = {}): Promise<Record<string, ReindexReport>> {

@@ -24,8 +24,8 @@ export interface VacuumReport {
   horizons: Record<string, number>
 }
 
-/** What an erasure did. */
-export interface Erasure {
+/** What an erasure did to the files. */
+export interface Redacted {
   receipt: WriteReceipt
   /** Bytes taken out of the log. */
   bytes: number
@@ -57,7 +57,7 @@ export class Caretaker {
     return this.#alone(() => this.#vacuum(options, write))
   }
 
-  erase(collection: string, ids: string[], write: WriteOptions): Promise<Erasure> {
+  erase(collection: string, ids: string[], write: WriteOptions): Promise<Redacted> {
     return this.#alone(async () => {
       const { receipt } = await this.#writer.submit({
         command: { kind: 'erase', collection, ids },

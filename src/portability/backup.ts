@@ -13,7 +13,7 @@ import type { OperationLog } from '../log/operation-log.ts'
 import type { Point } from '../types.ts'
 import { prepareFolder, readManifest, writeManifest, writingFailed } from './backup-folder.ts'
 import { cursorOn, writeChunk } from './chunk-writer.ts'
-import type { TransferOptions } from './progress.ts'
+import type { TransferOptions } from './transfer.ts'
 
 export interface BackupOptions extends TransferOptions {
   /**

@@ -3,7 +3,7 @@ import { limits } from '../limits.ts'
 import type { LogFrame, OperationLog, Origin } from '../log/operation-log.ts'
 import type { Projector } from '../projections/projector.ts'
 import type { OperationRecord } from '../types.ts'
-import type { TransferOptions } from './progress.ts'
+import type { TransferOptions } from './transfer.ts'
 
 /** The parts of an open store that frames are copied into. */
 export interface CopyTarget {

@@ -9,9 +9,9 @@ import {
 } from './collection-plan.ts'
 import { copyFrames, groups } from './copy-frames.ts'
 import { type HistoryTarget, HistoryWriter } from './history-writer.ts'
-import type { TransferOptions } from './progress.ts'
 import { lastStates, type ReplaySource } from './replay-source.ts'
 import { transformed } from './stages.ts'
+import type { TransferOptions } from './transfer.ts'
 
 export interface ReplayOptions extends TransferOptions, CollectionChanges {
   /** How far to go; default: the source's newest commit. */

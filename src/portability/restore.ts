@@ -6,7 +6,7 @@ import { backupDamaged } from '../format/backup-file.ts'
 import type { Point } from '../types.ts'
 import { BackupReader } from './backup-reader.ts'
 import { type CopyTarget, copyFrames } from './copy-frames.ts'
-import type { TransferOptions } from './progress.ts'
+import type { TransferOptions } from './transfer.ts'
 
 export interface RestoreOptions extends TransferOptions {
   /** The folder of the new store: one that is not there, or that is empty. */

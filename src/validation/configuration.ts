@@ -135,7 +135,7 @@ function checkHnsw(value: unknown, place: string): Partial<HnswConfiguration> {
 }
 
 /** `hnsw:space` and its kin in a collection's metadata, as Chroma's older clients wrote them. */
-function legacyHnsw(metadata: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function legacyHnsw(metadata: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const names: Record<string, string> = {
     'hnsw:space': 'space',
     'hnsw:construction_ef': 'ef_construction',

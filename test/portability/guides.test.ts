@@ -1,43 +1,53 @@
-/** The code of the guides runs, and prints what its comments say. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { expect, test } from 'vitest'
-import { temporary } from './support.ts'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { temporaryFolder } from './folder.ts'
 
-const root = resolve(import.meta.dirname, '../..')
+const root = join(import.meta.dirname, '../..')
+const folder = temporaryFolder()
 
-/** Runs all blocks of JavaScript in a guide as one program, in a user's project. */
-function run(guide: string): { lines: string[]; stderr: string } {
-  const text = readFileSync(join(root, 'docs/guides', guide), 'utf8')
-  const code = [...text.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, block]) => block!).join('\n')
-  const project = temporary()
-  mkdirSync(join(project, 'node_modules'))
-  symlinkSync(root, join(project, 'node_modules', 'annals'), 'junction')
-  writeFileSync(join(project, 'guide.mjs'), code)
-  const { stdout, stderr } = spawnSync(process.execPath, ['guide.mjs'], { cwd: project, encoding: 'utf8' })
-  return { lines: stdout.trimEnd().split('\n'), stderr }
+/** The code of a guide, block after block, as one program in a folder where `annals` is installed. */
+function program(guide: string, change: (code: string) => string = (code) => code): string {
+  const text = readFileSync(join(root, 'docs/guides', `${guide}.md`), 'utf8')
+  const blocks = [...text.matchAll(/^```js\n([^`]*(?:`[^`]+)*?)^```$/gm)].map((match) => match[1])
+  expect(blocks.length).toBeGreaterThan(2)
+  const home = join(folder, guide)
+  mkdirSync(join(home, 'node_modules'), { recursive: true })
+  symlinkSync(root, join(home, 'node_modules/annals'))
+  writeFileSync(join(home, 'program.mjs'), change(blocks.join('\n')))
+  return home
 }
 
-test('backup and restore', () => {
-  expect(run('backup-and-restore.md')).toEqual({
-    lines: ['3 3 1', '1 1', '3 3 1', "[ 'first' ]", '5', 'true'],
-    stderr: '',
+function run(home: string): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['program.mjs'], {
+    cwd: home,
+    encoding: 'utf8',
   })
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  return stdout
+}
+
+it('import-and-export: its code runs', () => {
+  expect(run(program('import-and-export'))).toMatch(/^2 records in \d+ bytes\n$/)
 })
 
-test('re-embedding', () => {
-  expect(run('re-embedding.md')).toEqual({
-    lines: [
-      '4 of 4',
-      'decided 4',
-      "[ [ 'b' ] ]",
-      'ada kiwi',
-      'bob kiwi, green',
-      '5',
-      'invalid_argument',
-      "[ 'banana', '████, green', 'pear' ]",
-    ],
-    stderr: '',
-  })
+it('moving-from-chroma: its code runs', () => {
+  // The server of the guide is one that holds nothing, inside the same process.
+  const server = `
+    import { createServer } from 'node:http'
+    const server = createServer((request, response) => response.end('[]'))
+    await new Promise((done) => server.listen(0, '127.0.0.1', done))
+    const url = 'http://127.0.0.1:' + server.address().port\n`
+  const home = program(
+    'moving-from-chroma',
+    (code) =>
+      `${server}${code.replace("'http://localhost:8000'", 'url')}\nserver.close()\nserver.closeAllConnections()\n`,
+  )
+  cpSync(join(root, 'test/fixtures/chroma-1.3.4/data'), join(home, 'chroma'), { recursive: true })
+  const output = run(home)
+  expect(output).toContain('403 records in 3 collections, 0 cannot be read')
+  expect(output).toContain('acme search vectors 120 []')
+  expect(output).toMatch(/281 cosine\n$/)
 })

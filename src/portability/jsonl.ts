@@ -1,0 +1,37 @@
+/** JSON Lines: one record on each line, `{"id", "embedding", "document", "metadata", "uri"}`. */
+import { messageOf } from '../errors.ts'
+import { type ByteSource, linesOf } from './byte-source.ts'
+import type { ExchangeFormat } from './exchange-format.ts'
+import type { RawRow } from './exchange-record.ts'
+import type { ExchangeRecord } from './exchange-types.ts'
+import { vectorToJson } from './float-text.ts'
+import type { Selection } from './selection.ts'
+
+export const jsonl: ExchangeFormat = {
+  passes: () => 1,
+
+  async *encode(selection: Selection): AsyncGenerator<string, void, undefined> {
+    for await (const page of selection.pages()) yield page.map(recordToLine).join('')
+  },
+
+  async *decode(source: ByteSource): AsyncGenerator<RawRow, void, undefined> {
+    for await (const { line, text } of linesOf(source.chunks(), source.name)) {
+      if (text === null) yield { line, problem: 'The line is not valid UTF-8.' }
+      else yield parseRow(line, text)
+    }
+  },
+}
+
+function recordToLine({ id, embedding, document, metadata, uri }: ExchangeRecord): string {
+  const vector = embedding === null ? '' : `"embedding":${vectorToJson(embedding)},`
+  const rest = JSON.stringify({ document, metadata, uri })
+  return `{"id":${JSON.stringify(id)},${vector}${rest.slice(1)}\n`
+}
+
+function parseRow(line: number, text: string): RawRow {
+  try {
+    return { line, value: JSON.parse(text) as unknown }
+  } catch (error) {
+    return { line, problem: `The line is not valid JSON: ${messageOf(error)}.` }
+  }
+}
