@@ -13,7 +13,7 @@
  */
 
 /** Raised with every change below; a file with another version is derived again from the log. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 export const schema = `
 CREATE TABLE checkpoints (
