@@ -147,7 +147,7 @@ export interface RecordImage {
   metadata: Metadata | null
 }
 
-/** Every operation that the log knows. Persisted by number: see `format/operation-record.ts`. */
+/** Every operation that the log knows. Persisted by number: see `format/operation-type.ts`. */
 export type OperationType =
   | 'create-tenant'
   | 'create-database'

@@ -4,7 +4,7 @@
  */
 
 import { decodeCbor } from '../format/cbor.ts'
-import { saltBytes } from '../format/operation-record.ts'
+import { saltBytes } from '../format/frame.ts'
 import type { WriteReceipt } from '../types.ts'
 import {
   type ConsistencyProof,

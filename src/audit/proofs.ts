@@ -3,7 +3,8 @@
  * hexadecimal. docs/proofs.md says how to verify them by hand.
  */
 import { AnnalsError } from '../errors.ts'
-import { decodeHeader, leafOf } from '../format/operation-record.ts'
+import { leafOf } from '../format/frame.ts'
+import { decodeHeader } from '../format/record-header.ts'
 import { digestBytes, sha256 } from '../format/sha256.ts'
 import type { OperationType } from '../types.ts'
 import { isContinuation, pathLeadsTo } from './merkle-proof.ts'

@@ -1,6 +1,6 @@
 import type { LogSelection } from '../audit/log-entries.ts'
 import { collectionOf } from '../audit/operation.ts'
-import { operationTypeNumbers } from '../format/operation-record.ts'
+import { operationTypeNumbers } from '../format/operation-type.ts'
 import { limits } from '../limits.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'

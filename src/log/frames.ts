@@ -1,6 +1,7 @@
 import { AnnalsError, messageOf } from '../errors.ts'
 import { positionOf, recordKey } from '../format/keys.ts'
-import { type DecodedFrame, decodeFrame, decodeLeaf, inspectFrame } from '../format/operation-record.ts'
+import { type DecodedFrame, decodeFrame, inspectFrame } from '../format/operation-record.ts'
+import { decodeLeaf } from '../format/record-header.ts'
 import { limits } from '../limits.ts'
 import type { Handle } from './medium.ts'
 import type { LogFrame, LogLeaf } from './operation-log.ts'

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
+import { erasedFrame, hasPayload, saltBytes } from '../format/frame.ts'
 import {
   decodeHeadRecord,
   decodeOriginRecord,
@@ -12,14 +13,7 @@ import {
   type StoreRecord,
 } from '../format/head-record.ts'
 import { headKey, originKey, recordKey, recordRange, storeKey } from '../format/keys.ts'
-import {
-  checkFrame,
-  decodeFrame,
-  encodeFrame,
-  erasedFrame,
-  hasPayload,
-  saltBytes,
-} from '../format/operation-record.ts'
+import { checkFrame, decodeFrame, encodeFrame } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
 import { checkedFrame, checkedLeaf, checkedLogFrame, presentFrame, readPage } from './frames.ts'

@@ -4,6 +4,7 @@
  */
 import type { Env } from '../env.ts'
 import { AnnalsError } from '../errors.ts'
+import { saltBytes } from '../format/frame.ts'
 import {
   decodeHeadRecord,
   decodeStoreRecord,
@@ -12,7 +13,7 @@ import {
   type StoreRecord,
 } from '../format/head-record.ts'
 import { headKey, positionOf, recordKey, recordRange, storeKey } from '../format/keys.ts'
-import { encodeFrame, saltBytes } from '../format/operation-record.ts'
+import { encodeFrame } from '../format/operation-record.ts'
 import { logFormatOf } from '../format/upcasters/log-format.ts'
 import { logFormatVersion } from '../format/version.ts'
 import type { Commit } from '../types.ts'

@@ -12,7 +12,7 @@ import {
   pathLeadsTo,
   type Subtree,
 } from '../../src/audit/merkle-proof.ts'
-import { leafOf } from '../../src/format/operation-record.ts'
+import { leafOf } from '../../src/format/frame.ts'
 import { MerkleFrontier } from '../../src/log/merkle-tree.ts'
 
 // The leaves of the reference tests of certificate-transparency and transparency-dev/merkle.

@@ -12,7 +12,7 @@ import {
 import { Prover } from '../../src/audit/prover.ts'
 import { TreeHashes } from '../../src/audit/tree-hashes.ts'
 import { decodeCbor } from '../../src/format/cbor.ts'
-import { leafOf } from '../../src/format/operation-record.ts'
+import { leafOf } from '../../src/format/frame.ts'
 import { MerkleFrontier } from '../../src/log/merkle-tree.ts'
 import type { OperationLog } from '../../src/log/operation-log.ts'
 import { Stores } from './support.ts'

@@ -2,14 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import {
-  decodeFrame,
-  encodeFrame,
-  operationTypeNumbers,
-  payloadErased,
-  payloadPresent,
-  saltBytes,
-} from '../../src/format/operation-record.ts'
+import { payloadErased, payloadPresent, saltBytes } from '../../src/format/frame.ts'
+import { decodeFrame, encodeFrame } from '../../src/format/operation-record.ts'
+import { operationTypeNumbers } from '../../src/format/operation-type.ts'
 import { logFormatVersion } from '../../src/format/version.ts'
 import { schema, schemaVersion } from '../../src/projections/metadata/schema.ts'
 

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { AnnalsError } from '../../src/errors.ts'
 import { encodeCbor } from '../../src/format/cbor.ts'
+import { payloadErased } from '../../src/format/frame.ts'
 import {
   decodeHeadRecord,
   decodeStoreRecord,
@@ -11,7 +12,7 @@ import {
   encodeStoreRecord,
 } from '../../src/format/head-record.ts'
 import { positionOf, recordKey, recordRange } from '../../src/format/keys.ts'
-import { decodeFrame, encodeFrame, payloadErased } from '../../src/format/operation-record.ts'
+import { decodeFrame, encodeFrame } from '../../src/format/operation-record.ts'
 import type { OperationRecord, RecordOperation } from '../../src/types.ts'
 import { addOf, collection, commitOf } from './support.ts'
 
