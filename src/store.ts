@@ -142,7 +142,7 @@ export class Store {
       vectors: this.vectors,
       builders,
       exclusive: (job) => this.writer.exclusive(job),
-      sealed: () => this.#sealer.idle(),
+      alone: (row, work) => this.#sealer.alone(row, work),
     })
     this.reindexer = new Reindexer({
       catalog,

@@ -18,8 +18,8 @@ export interface RedactorParts {
   builders: SegmentBuilders
   /** Runs work on the log with no write beside it. */
   exclusive: (job: () => Promise<void>) => Promise<void>
-  /** Waits until no segment is being sealed: what is sealed later no longer holds what was erased. */
-  sealed: () => Promise<void>
+  /** Runs work on a collection's index while no segment of it is being sealed, merged or rebuilt. */
+  alone: (row: CollectionRow, work: (index: VectorIndex) => Promise<void>) => Promise<void>
 }
 
 /** Payloads that are removed between two groups of writes. */
@@ -53,13 +53,14 @@ export class Redactor {
 
   async #finish(): Promise<number> {
     let bytes = 0
-    for (const position of this.#parts.catalog.openRedactions()) {
+    const open = this.#parts.catalog.openRedactions()
+    for (const position of open) {
       const record = await this.#parts.log.read(position)
       if (record.type !== 'vacuum' && record.type !== 'erase') continue
       bytes += await this.#redactLog(record)
       if (record.type === 'erase') await this.#redactSegments(record)
     }
-    await this.#rewriteFiles()
+    if (open.length > 0) await this.#rewriteFiles(open)
     return bytes
   }
 
@@ -74,30 +75,29 @@ export class Redactor {
   }
 
   /** Log and metadata are rewritten, so that nothing is left in dead parts of their files. */
-  async #rewriteFiles(): Promise<void> {
+  async #rewriteFiles(done: readonly number[]): Promise<void> {
     const { log, metadata, catalog } = this.#parts
-    const open = catalog.openRedactions()
-    if (open.length === 0) return
     await log.compact()
     metadata.db.exec("INSERT INTO documents_fts (documents_fts) VALUES ('optimize')")
     metadata.fold()
     metadata.db.exec('VACUUM')
-    metadata.fold()
-    for (const position of open) catalog.closeRedaction(position)
+    // While a viewer reads, SQLite's log stays, and what was erased in it: the next opening finishes the work.
+    if (metadata.fold()) for (const position of done) catalog.closeRedaction(position)
   }
 
   async #redactSegments({ scope, payloads }: EraseOperation): Promise<void> {
-    const { log, catalog, manifest, vectors, sealed } = this.#parts
-    const row = catalog.allCollections().find(({ id }) => id === scope)
+    const { log, catalog, manifest, alone } = this.#parts
+    const row = catalog.everById(scope)
     if (row === undefined) return
-    await sealed()
     const labels = new Set<number>()
     for (const record of await log.readMany(payloads))
       if ('vectorAt' in record && record.vectorAt === record.position) labels.add(record.label)
-    for (const segment of manifest.ofCollection(row.key)) {
-      const gone = [...labels].filter((label) => label >= segment.first_label && label < segment.next_label)
-      if (gone.length > 0) await vectors.use(row, (index) => this.#rebuild(row, index, segment, gone))
-    }
+    await alone(row, async (index) => {
+      for (const segment of manifest.ofCollection(row.key)) {
+        const gone = [...labels].filter((label) => label >= segment.first_label && label < segment.next_label)
+        if (gone.length > 0) await this.#rebuild(row, index, segment, gone)
+      }
+    })
   }
 
   /** Builds a segment again, with zeros where the erased vectors were. */

@@ -135,7 +135,6 @@ export class Reindexer {
     hnsw: HnswConfiguration,
     options: ReindexOptions,
   ): Promise<ReindexReport> {
-    const before = this.#parts.manifest.ofCollection(row.key).length
     const sources: SealedSegmentSource[] = []
     for (const group of groups) {
       options.signal?.throwIfAborted()
@@ -143,18 +142,42 @@ export class Reindexer {
       options.onProgress?.({ built: sources.length, segments: groups.length })
     }
     const loaded: SealedSegment[] = []
-    for (const source of sources) loaded.push(await SealedSegment.load(source))
+    try {
+      for (const source of sources) loaded.push(await SealedSegment.load(source))
+      return this.#takeOver(row, index, groups, hnsw, options, sources, loaded)
+    } catch (error) {
+      for (const segment of loaded) segment.release()
+      this.#removeUnnamed(row, sources)
+      throw error
+    }
+  }
+
+  // Files that nothing names may hold what is erased meanwhile. One that is named was written again as it was.
+  #removeUnnamed(row: CollectionRow, sources: readonly SealedSegmentSource[]): void {
+    const { manifest, vectors } = this.#parts
+    const named = new Set(manifest.ofCollection(row.key).map(({ file }) => vectors.path(file)))
+    for (const { file } of sources) if (!named.has(file)) rmSync(file, { force: true })
+  }
+
+  /** One turn: checks what was built, and puts it in the place of what it covers. */
+  #takeOver(
+    row: CollectionRow,
+    index: VectorIndex,
+    groups: readonly (readonly Segment[])[],
+    hnsw: HnswConfiguration,
+    options: ReindexOptions,
+    sources: readonly SealedSegmentSource[],
+    loaded: readonly SealedSegment[],
+  ): ReindexReport {
+    const before = this.#parts.manifest.ofCollection(row.key).length
     const recall = sampledRecall(index, loaded, hnsw.ef_search)
     const { recallMin = 0.9 } = options
-    if (recall < recallMin) {
-      for (const segment of loaded) segment.release()
-      for (const { file } of sources) rmSync(file, { force: true })
+    if (recall < recallMin)
       throw new AnnalsError(
         'invalid_argument',
         `The new graphs of ${show(row.name)} find ${recall.toFixed(3)} of the nearest, less than ${recallMin}; nothing was changed.`,
         { hint: 'Choose larger max_neighbors, ef_construction or ef_search, or a smaller recallMin.' },
       )
-    }
     this.#swap(row, index, groups.flat(), sources, loaded)
     const after = this.#parts.manifest.ofCollection(row.key).length
     return { segments: { before, after }, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
