@@ -7,12 +7,12 @@ import {
   type Collection,
   PersistentClient,
   type ReadableCollection,
-  type RecordImage,
   type Space,
   type WriteReceipt,
 } from '../../src/index.ts'
 import { keepLogOnly } from '../conformance/faces.ts'
-import { type CollectionModel, distance, type Input, type ModelRecord, type Version } from './model.ts'
+import { all, imageOf, inputOf, judgeImage, plain, readById, refused } from './judging.ts'
+import { type CollectionModel, distance, type ModelRecord, type Version } from './model.ts'
 import {
   type Ago,
   asked,
@@ -22,7 +22,6 @@ import {
   type Other,
   type Query,
   type Read,
-  type Row,
   type Write,
 } from './operations.ts'
 import { type Entry, StoreModel } from './store-model.ts'
@@ -365,43 +364,4 @@ export class Run {
     for (const { id, name } of this.model.live)
       this.#handles.set(id, await this.#client.getCollection({ name, ...none }))
   }
-}
-
-function inputOf({ keeps, ...row }: Row, how: string, model: CollectionModel): Input {
-  // A document without an embedding needs a function that makes one, but in an update.
-  const may = how === 'update' || (how === 'upsert' && model.has(row.id) && row.document === null)
-  return keeps && may ? { ...row, embedding: null } : row
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = []
-  for await (const item of items) list.push(item)
-  return list
-}
-
-function plain(metadata: Input['metadata']): object | null {
-  return metadata && Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null))
-}
-
-function imageOf({ embedding, document, metadata }: RecordImage | ModelRecord): object {
-  return { embedding, document, metadata }
-}
-
-function judgeImage(told: RecordImage | null, known: ModelRecord | null, gone: Version['gone']): void {
-  // Of what is vacuumed the log keeps what later versions stand on.
-  if (gone === 'erased' || (gone === 'vacuumed' && told === null)) expect(told).toBeNull()
-  else expect(told && imageOf(told)).toEqual(known && imageOf(known))
-}
-
-async function readById(
-  client: {
-    getCollectionById: (options: { id: string; embeddingFunction: null }) => Promise<ReadableCollection>
-  },
-  id: string,
-): Promise<unknown> {
-  return (await client.getCollectionById({ id, ...none })).get()
-}
-
-async function refused(call: Promise<unknown>, code: string): Promise<void> {
-  await expect(call).rejects.toMatchObject({ code })
 }
