@@ -111,6 +111,8 @@ export class Run {
     const position = this.model.clock.head
     const judged = receipt.then((got) => {
       expect({ position: got.position, count: got.count }).toEqual({ position, count })
+      // A write that changes nothing names the position before it, and the time of that one.
+      expect(got.committedAt).toEqual(this.#times.get(position) ?? got.committedAt)
       this.#times.set(position, got.committedAt)
     })
     // Until then a failure is not unhandled.
