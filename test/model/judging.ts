@@ -1,6 +1,6 @@
 /** What a run needs to hand in inputs and to compare answers. */
 import { expect } from 'vitest'
-import type { ReadableCollection, RecordImage } from '../../src/index.ts'
+import type { Change, ReadableCollection, RecordImage } from '../../src/index.ts'
 import type { CollectionModel, Input, ModelRecord, Version } from './model.ts'
 import type { Row } from './operations.ts'
 
@@ -20,11 +20,38 @@ export function plain(metadata: Input['metadata']): object | null {
   return metadata && Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null))
 }
 
-export function imageOf({ embedding, document, metadata }: RecordImage | ModelRecord): object {
+function imageOf({ embedding, document, metadata }: RecordImage | ModelRecord): object {
   return { embedding, document, metadata }
 }
 
-export function judgeImage(told: RecordImage | null, known: ModelRecord | null, gone: Version['gone']): void {
+export const changing = (recordId: string) => (change: Change) => change.id === recordId
+
+/** The records that changes leave, in insertion order. */
+export function fold(changes: readonly Change[]): object[] {
+  const records = new Map<string, object | null>()
+  for (const { type, id, after } of changes) {
+    // What is vacuumed was superseded since, what is erased stays without content.
+    if (type === 'delete') records.delete(id!)
+    else records.set(id!, after && { id, ...imageOf(after) })
+  }
+  return [...records.values()].filter((record) => record !== null)
+}
+
+/** Every version of one record as the log tells it. */
+export function judgeVersions(
+  told: readonly Pick<Change, 'position' | 'type' | 'before' | 'after'>[],
+  known: readonly Version[],
+): void {
+  expect(told.map(({ position, type }) => ({ position, type }))).toEqual(
+    known.map(({ position, type }) => ({ position, type })),
+  )
+  for (const [index, version] of known.entries()) {
+    judgeImage(told[index]!.after, version.after, version.gone)
+    judgeImage(told[index]!.before, version.before, known[index - 1]?.gone ?? null)
+  }
+}
+
+function judgeImage(told: RecordImage | null, known: ModelRecord | null, gone: Version['gone']): void {
   // Of what is vacuumed the log keeps what later versions stand on.
   if (gone === 'erased' || (gone === 'vacuumed' && told === null)) expect(told).toBeNull()
   else expect(told && imageOf(told)).toEqual(known && imageOf(known))

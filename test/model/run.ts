@@ -11,7 +11,7 @@ import {
   type WriteReceipt,
 } from '../../src/index.ts'
 import { keepLogOnly } from '../conformance/faces.ts'
-import { all, imageOf, inputOf, judgeImage, plain, readById, refused } from './judging.ts'
+import { all, changing, fold, inputOf, judgeVersions, plain, readById, refused } from './judging.ts'
 import { type CollectionModel, distance, type ModelRecord, type Version } from './model.ts'
 import {
   type Ago,
@@ -323,14 +323,7 @@ export class Run {
   }
 
   async #judgeHistory(handle: Collection, id: string, known: readonly Version[]): Promise<void> {
-    const told = await all(handle.history(id))
-    expect(told.map(({ position, type }) => ({ position, type }))).toEqual(
-      known.map(({ position, type }) => ({ position, type })),
-    )
-    for (const [index, version] of known.entries()) {
-      judgeImage(told[index]!.after, version.after, version.gone)
-      judgeImage(told[index]!.before, version.before, known[index - 1]?.gone ?? null)
-    }
+    judgeVersions(await all(handle.history(id)), known)
   }
 
   /** The log told again: every change as the model knows it, and their fold is every state that can be read. */
@@ -338,23 +331,11 @@ export class Run {
     const changes = await all(this.#client.changes({ after: 0 }))
     for (const model of this.model.everCreated) {
       const mine = changes.filter(({ collection, id }) => collection === model.id && id !== null)
-      const known = [...model.history].flatMap(([id, versions]) => versions.map((one) => ({ id, ...one })))
-      expect(mine.map(({ position, type, id }) => ({ position, type, id }))).toEqual(
-        known
-          .sort((a, b) => a.position - b.position)
-          .map(({ position, type, id }) => ({ position, type, id })),
-      )
+      for (const [id, known] of model.history) judgeVersions(mine.filter(changing(id)), known)
       for (const point of points.map((one) => this.model.clock.resolve(one))) {
         const isThere = this.model.catalogAt(point).some(({ id }) => id === model.id)
         if (!isThere || point < model.horizon) continue
-        const folded = new Map<string, object | null>()
-        for (const { position, type, id, after } of mine) {
-          if (position > point) break
-          // What is vacuumed was superseded up to here, what is erased stays without content.
-          if (type === 'delete') folded.delete(id!)
-          else folded.set(id!, after && { id, ...imageOf(after) })
-        }
-        expect([...folded.values()].filter((record) => record !== null)).toEqual(model.at(point))
+        expect(fold(mine.filter(({ position }) => position <= point))).toEqual(model.at(point))
       }
     }
   }
