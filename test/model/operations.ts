@@ -3,7 +3,12 @@ import fc from 'fast-check'
 import type { Metadata, MetadataUpdate } from '../../src/index.ts'
 import type { Kind, ModelRecord } from './model.ts'
 
-export type Filter = { n: number } | { $ne: number } | { word: string }
+export type Filter =
+  | { n: number }
+  | { $ne: number }
+  | { $nin: number[] }
+  | { word: string }
+  | { without: string }
 /** A point of the past, so many positions back; `null` is now. */
 export type Ago = { back: number; by: 'position' | 'date' | 'tag' } | null
 /** `keeps`: without its embedding, where the record is there already. */
@@ -62,7 +67,9 @@ const row: fc.Arbitrary<Row> = fc.record({
 const filter: fc.Arbitrary<Filter> = fc.oneof(
   fc.record({ n: small }),
   fc.record({ $ne: small }),
+  fc.record({ $nin: fc.array(small, { minLength: 1, maxLength: 2 }) }),
   fc.record({ word: fc.constantFrom('apple', 'red', 'x', 'e a') }),
+  fc.record({ without: fc.constantFrom('apple', 'red', 'x', 'e a') }),
 )
 const anyFilter: fc.Arbitrary<Filter | null> = fc.option(filter)
 const versions: fc.Arbitrary<number | null> = fc.option(fc.integer({ min: 1, max: 4 }))
@@ -152,12 +159,16 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
 export const matches = (wanted: Filter | null) => (record: ModelRecord) => {
   if (wanted === null) return true
   if ('word' in wanted) return record.document?.includes(wanted.word) ?? false
-  return 'n' in wanted ? record.metadata?.n === wanted.n : record.metadata?.n !== wanted.$ne
+  if ('without' in wanted) return !(record.document?.includes(wanted.without) ?? false)
+  const n = record.metadata?.n
+  if ('$nin' in wanted) return !wanted.$nin.some((one) => one === n)
+  return 'n' in wanted ? n === wanted.n : n !== wanted.$ne
 }
 
 /** The filter in the store's language. */
 export function asked(wanted: Filter | null): object {
   if (wanted === null) return {}
   if ('word' in wanted) return { whereDocument: { $contains: wanted.word } }
-  return { where: 'n' in wanted ? wanted : { n: { $ne: wanted.$ne } } }
+  if ('without' in wanted) return { whereDocument: { $not_contains: wanted.without } }
+  return { where: 'n' in wanted ? wanted : { n: wanted } }
 }
