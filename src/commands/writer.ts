@@ -211,8 +211,9 @@ export class Writer {
     const commit: Commit = { first: head + 1, count, committedAt, actor, reason, idempotencyKey }
     const records = place(drafts, commit)
     state.note(records)
-    // Nothing changed: the answer names the state that the caller sees.
-    const at = count === 0 ? this.#parts.log.committedAt : committedAt
+    // Nothing changed, by this write or one before it in the group: the answer names the state that the caller sees.
+    const { log } = this.#parts
+    const at = head + count === log.head ? log.committedAt : committedAt
     const receipt = { position: head + count, committedAt: new Date(at), count }
     if (idempotencyKey !== null && count > 0) keys.set(idempotencyKey, receipt)
     return { waiting, records, outcome: { receipt, collection } }

@@ -55,7 +55,7 @@ function* planCollection(
   row: CollectionRow,
   rule: RetentionRule,
 ): Generator<VacuumStep> {
-  let step: VacuumStep = { collection: row.id, horizon: 0, versions: [], payloads: [] }
+  let step: VacuumStep = { collection: row.id, horizon: row.horizon, versions: [], payloads: [] }
   for (const id of records.idsSupersededBy(row.key, rule.supersededBy)) {
     const live = records.live(row.key, id)
     const superseded = records.versionsOf(row.key, id)
@@ -66,7 +66,7 @@ function* planCollection(
     step.payloads.push(...plan.payloads)
     if (step.versions.length < versionsPerRecord) continue
     yield step
-    step = { collection: row.id, horizon: 0, versions: [], payloads: [] }
+    step = { collection: row.id, horizon: row.horizon, versions: [], payloads: [] }
   }
   if (step.versions.length > 0) yield step
 }

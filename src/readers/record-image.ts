@@ -3,15 +3,16 @@ import type { RecordImage, RecordOperation } from '../types.ts'
 
 /**
  * What a record held after an operation: its parts gathered from where they stand in the log. `null` after a
- * delete, and where the content was erased.
+ * delete, and where any part is gone: half a record would pass for a whole one.
  */
 export async function imageAfter(log: OperationLog, record: RecordOperation): Promise<RecordImage | null> {
   const { state, position, vectorAt } = record
   if (record.type === 'delete' || state === null) return null
   const vector = vectorAt === position ? state.vector : (await stateAt(log, vectorAt))?.vector
   const document = await documentOf(log, record)
+  if (vector == null || (document === null && record.documentAt > 0)) return null
   const { uri, metadata } = state
-  return { embedding: Array.from(vector ?? []), document, uri, metadata }
+  return { embedding: Array.from(vector), document, uri, metadata }
 }
 
 /** What the record held before an operation; `null` when it was not there. */
