@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Level } from 'level'
 import type { Env } from '../env.ts'
@@ -100,10 +100,10 @@ export class DiskMedium implements Medium {
     )
   }
 
-  /** The MANIFEST that CURRENT names, if it is not there. */
-  #missingManifest(present: string[]): string | null {
-    const named = readFileSync(join(this.#folder, 'CURRENT'), 'latin1').trim()
-    return named === '' || present.includes(named) ? null : named
+  /** Whether there are tables, but no MANIFEST that says what they are. */
+  #lacksManifest(): boolean {
+    const present = existsSync(this.#folder) ? readdirSync(this.#folder) : []
+    return present.some((file) => dataFile.test(file)) && !present.some((file) => file.startsWith('MANIFEST-'))
   }
 
   #openError(error: unknown): AnnalsError {
@@ -113,11 +113,11 @@ export class DiskMedium implements Medium {
         'store_locked',
         `The store in ${dirname(this.#folder)} is open in another process.`,
         {
-          hint: 'One process at a time: close the other one, or talk to it over HTTP. A process that died holds no lock.',
+          hint: 'One process at a time: close the other one. A process that died holds no lock.',
           cause: error,
         },
       )
-    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_INVALID_ARGUMENT')
+    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_INVALID_ARGUMENT' || this.#lacksManifest())
       return new AnnalsError('log_damaged', `LevelDB cannot open ${this.#folder}: ${deepMessage(error)}.`, {
         hint: 'Restore from a backup, or open with recovery "salvage".',
         cause: error,

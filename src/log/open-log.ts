@@ -16,6 +16,7 @@ import { headKey, positionOf, recordKey, recordRange, storeKey } from '../format
 import { encodeFrame } from '../format/operation-record.ts'
 import { logFormatOf } from '../format/upcasters/log-format.ts'
 import { logFormatVersion } from '../format/version.ts'
+import { limits } from '../limits.ts'
 import type { Commit } from '../types.ts'
 import { frames } from './frames.ts'
 import { LevelOperationLog, type LogState, readState, tailLost, verifyNewest } from './level-operation-log.ts'
@@ -177,7 +178,17 @@ async function recover(
   if (mark === null || error.code !== 'log_damaged' || error.position === undefined) throw error
   if (error.position <= mark.position) throw error
   if ((await knownStore(handle))?.storeId !== mark.storeId) throw error
-  return truncate(handle, options, report, mark.frontier.clone(), false)
+  // The mark may be old: what is appended waits for the append before, so only the newest commit can be torn.
+  if (!(await isInNewestCommit(handle, error.position))) throw error
+  return truncate(handle, options, report, mark.frontier.clone(), true)
+}
+
+/** Whether everything from a position on belongs to one commit, as far as it can be read. */
+async function isInNewestCommit(handle: Handle, position: number): Promise<boolean> {
+  const end = await lastPosition(handle)
+  for await (const { frame } of frames(handle, position, end))
+    if (!(frame instanceof Error) && frame.record.commit.first > position) return false
+  return end - position < limits.recordsPerWriteMax
 }
 
 function isDamage(error: AnnalsError): boolean {

@@ -28,6 +28,9 @@ export interface DamagedSegment {
   reason: unknown
 }
 
+/** What segment files are called, finished or not: `<UUID>/<labels>….hnsw`. Nothing else is ever removed. */
+const ownFile = /^[0-9a-f-]{36}\/\d+-\d+(-m\d+-c\d+)?\.hnsw(\.tmp)?$/
+
 interface Entry {
   /** Set once loaded. */
   index: VectorIndex | null
@@ -130,14 +133,15 @@ export class VectorStore {
     }
   }
 
-  /** Removes every file that the manifest does not name. */
+  /** Removes every segment file that the manifest does not name. */
   removeRubbish(): void {
     mkdirSync(this.#parts.folder, { recursive: true })
     const named = new Set(this.#parts.manifest.all().map(({ file }) => file))
     for (const entry of readdirSync(this.#parts.folder, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue
       const path = join(entry.parentPath, entry.name)
-      if (!named.has(this.nameOf(path))) rmSync(path, { force: true })
+      const name = this.nameOf(path)
+      if (ownFile.test(name) && !named.has(name)) rmSync(path, { force: true })
     }
   }
 
