@@ -189,7 +189,11 @@ export class Store {
       const message = `The folder ${folder} cannot be created: ${messageOf(error)}.`
       return Promise.reject(new AnnalsError('log_unavailable', message, { cause: error }))
     }
-    if (existsSync(path) && !existsSync(join(folder, 'log')) && (options.recovery ?? 'tolerate-tail') === 'tolerate-tail')
+    if (
+      existsSync(path) &&
+      !existsSync(join(folder, 'log')) &&
+      (options.recovery ?? 'tolerate-tail') === 'tolerate-tail'
+    )
       return Promise.reject(logMissing(folder))
     const site: Site = {
       medium: new DiskMedium(join(folder, 'log'), { reserveBytes, env }),
@@ -387,9 +391,13 @@ function wasReplaced(report: RecoveryReport, log: OperationLog, { mark }: Metada
 
 // A store that has lost its log, or a folder that is not a store: neither is to be begun anew over.
 function logMissing(folder: string): AnnalsError {
-  return new AnnalsError('log_missing', `The folder ${folder} holds a metadata.sqlite3, but no operation log.`, {
-    hint: 'If it is a store, it is its log: put the folder log back, or restore from a backup. Otherwise choose another folder.',
-  })
+  return new AnnalsError(
+    'log_missing',
+    `The folder ${folder} holds a metadata.sqlite3, but no operation log.`,
+    {
+      hint: 'If it is a store, it is its log: put the folder log back, or restore from a backup. Otherwise choose another folder.',
+    },
+  )
 }
 
 /** The machine's memory, or the part of it that this process may use. */

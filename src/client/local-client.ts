@@ -24,15 +24,7 @@ import type { Store } from '../store.ts'
 import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
 import { checkConfiguration } from '../validation/configuration.ts'
 import { checkRetention } from '../validation/retention.ts'
-import {
-  checkIds,
-  checkInteger,
-  checkKeys,
-  checkName,
-  checkObject,
-  checkText,
-  checkUuid,
-} from '../validation/values.ts'
+import { checkIds, checkInteger, checkKeys, checkName, checkObject, checkText } from '../validation/values.ts'
 import type {
   Client,
   Collection,
@@ -263,7 +255,11 @@ export class LocalClient implements Client, Session {
 
   async vacuum(options: VacuumOptions = {}, write?: WriteOptions): Promise<VacuumReport> {
     checkKeys(checkObject(options, 'vacuum'), ['dryRun', 'signal', 'onProgress'], 'vacuum')
-    return (await this.store()).caretaker.vacuum(options, validateWriteOptions(write))
+    const { actor, reason, ...rest } = validateWriteOptions(write)
+    // One vacuum is many writes: a key or a position that fits the first would not fit the others.
+    checkKeys(rest, [], 'vacuum')
+    const who = { ...(actor !== undefined && { actor }), ...(reason !== undefined && { reason }) }
+    return (await this.store()).caretaker.vacuum(options, who)
   }
 
   async erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure> {
@@ -417,9 +413,11 @@ export class LocalClient implements Client, Session {
   #collectionId({ catalog }: Store, collection: string): string {
     const named = catalog.collection(this.tenant, this.database, collection)
     if (named !== undefined) return named.id
-    const id = checkUuid(collection, 'collection')
+    const id = collection.toLowerCase()
     if (catalog.isIn(id, this.tenant, this.database)) return id
-    throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
+    throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`, {
+      fate: 'not_written',
+    })
   }
 
   /** Operations of this tenant and database, or of one of its collections, given by name or UUID. */

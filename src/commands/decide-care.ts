@@ -1,10 +1,24 @@
 import { AnnalsError, show } from '../errors.ts'
 import type { CareCommand, EraseCommand } from './command.ts'
 import { decideDelete } from './decide-records.ts'
-import { type Decision, type DecisionState, type Draft, existing } from './decision.ts'
+import {
+  checkExpected,
+  type Decision,
+  type DecisionState,
+  type Draft,
+  existing,
+  missingCollection,
+  refuseExpected,
+} from './decision.ts'
 
 /** Decisions about history itself: tags, retention, vacuums, erasures. Pure, like `decide`. */
-export function decideCare(command: CareCommand, state: DecisionState): Decision {
+export function decideCare(
+  command: CareCommand,
+  state: DecisionState,
+  expectedPosition: number | undefined,
+): Decision {
+  if (command.kind === 'erase') return decideErase(command, state, expectedPosition)
+  refuseExpected(command.kind, expectedPosition)
   switch (command.kind) {
     case 'create-tag': {
       const { name, at } = command
@@ -34,17 +48,32 @@ export function decideCare(command: CareCommand, state: DecisionState): Decision
     }
     case 'vacuum': {
       const { collection, horizon, versions, payloads } = command
+      const tag = state.oldestTag()
+      if (tag !== null && versions.some((died) => died > tag))
+        throw new AnnalsError(
+          'conflict',
+          `A tag for position ${tag} was set meanwhile, which needs what was to go.`,
+          {
+            fate: 'not_written',
+            hint: 'Call vacuum again: it plans anew.',
+          },
+        )
       const drafts: Draft[] = [{ type: 'vacuum', scope: collection, horizon, versions, payloads }]
       return { drafts: versions.length + payloads.length === 0 ? [] : drafts, collection }
     }
-    case 'erase':
-      return decideErase(command, state)
   }
 }
 
 /** What is live is deleted first, as a fact of its own; then everything that the ids ever held is let go. */
-function decideErase({ collection, ids }: EraseCommand, state: DecisionState): Decision {
-  existing(state, collection)
+function decideErase(
+  { collection, ids }: EraseCommand,
+  state: DecisionState,
+  expectedPosition: number | undefined,
+): Decision {
+  // What was deleted may hold what somebody wants forgotten.
+  const head = state.everCollection(collection)
+  if (head === null) throw missingCollection(collection)
+  checkExpected(head, expectedPosition)
   const known = ids.filter(
     (id) => state.record(collection, id) !== null || state.lastDeath(collection, id) > 0,
   )

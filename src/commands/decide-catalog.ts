@@ -15,6 +15,7 @@ import {
   existing,
   missingCollection,
   type NewId,
+  refuseExpected,
 } from './decision.ts'
 
 /** Decisions about tenants, databases and collections. */
@@ -25,7 +26,7 @@ export function decideCatalog(
   expectedPosition: number | undefined,
 ): Decision {
   if (command.kind !== 'modify-collection' && command.kind !== 'delete-collection')
-    refuseExpected(command, expectedPosition)
+    refuseExpected(command.kind, expectedPosition)
   switch (command.kind) {
     case 'create-tenant':
       if (state.hasTenant(command.tenant))
@@ -119,16 +120,6 @@ function collectionDraft(
 
 function stateOf({ name, tenant, database, metadata, configuration }: CollectionHead): CollectionState {
   return { name, tenant, database, metadata, configuration }
-}
-
-/** An expected position that nothing would be compared with. */
-function refuseExpected(command: CatalogCommand, expectedPosition: number | undefined): void {
-  if (expectedPosition === undefined) return
-  throw new AnnalsError(
-    'unsupported_option',
-    `options.expectedPosition: has no meaning for ${command.kind}, got ${expectedPosition}.`,
-    { fate: 'not_written', hint: 'It is the position of a collection that exists already.' },
-  )
 }
 
 function missingDatabase(tenant: string, database: string): AnnalsError {

@@ -1,4 +1,5 @@
 import { AnnalsError, show } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { RecordState } from '../types.ts'
 import { mergeMetadata } from '../validation/metadata.ts'
 import type { DeleteCommand, PutCommand, RecordInput } from './command.ts'
@@ -105,6 +106,12 @@ function updateDraft(
 export function decideDelete(command: Omit<DeleteCommand, 'kind'>, state: DecisionState): Draft[] {
   const { collection, ids, filter, limit } = command
   const selected = filter === null ? (ids ?? []) : state.select(collection, ids, filter, limit)
+  if (selected.length > limits.recordsPerWriteMax)
+    throw new AnnalsError(
+      'limit_exceeded',
+      `delete: ${selected.length} records in one write; at most ${limits.recordsPerWriteMax} are allowed.`,
+      { fate: 'not_written', hint: 'Give a limit beside the filter, and repeat until the count is 0.' },
+    )
   const drafts: Draft[] = []
   for (const id of selected) {
     const live = state.record(collection, id)

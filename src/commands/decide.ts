@@ -40,7 +40,7 @@ export function decide(
     case 'set-retention':
     case 'vacuum':
     case 'erase':
-      return decideCare(command, state)
+      return decideCare(command, state, expectedPosition)
     default:
       return decideCatalog(command, state, newId, expectedPosition)
   }

@@ -30,12 +30,16 @@ export interface DecisionState {
   database(tenant: string, database: string): string | null
   collectionNamed(tenant: string, database: string, name: string): CollectionHead | null
   collection(id: string): CollectionHead | null
+  /** The same, deleted ones included. */
+  everCollection(id: string): CollectionHead | null
   collectionsIn(tenant: string, database: string): CollectionHead[]
   record(collection: string, id: string): LiveRecord | null
   /** Position of the operation record that deleted an id, which is not live; 0 when it was never there. */
   lastDeath(collection: string, id: string): number
   /** The position that a tag names, or `null`. */
   tag(name: string): number | null
+  /** The oldest position that a tag names. */
+  oldestTag(): number | null
   /** Positions of all payloads that versions of a record stand on, live or superseded. */
   payloads(collection: string, id: string): number[]
   /** Ids of the live records that a filter selects, in insertion order. */
@@ -86,4 +90,14 @@ export function missingCollection(name: string): AnnalsError {
   return new AnnalsError('collection_not_found', `Collection [${name}] does not exist.`, {
     fate: 'not_written',
   })
+}
+
+/** An expected position that nothing would be compared with is an error, not an option that is ignored. */
+export function refuseExpected(kind: string, expectedPosition: number | undefined): void {
+  if (expectedPosition === undefined) return
+  throw new AnnalsError(
+    'unsupported_option',
+    `options.expectedPosition: has no meaning for ${kind}, got ${expectedPosition}.`,
+    { fate: 'not_written', hint: 'It is the position of a collection that exists already.' },
+  )
 }

@@ -5,6 +5,12 @@ import { type CollectionRow, collectionInfo, parseMetadata } from '../projection
 import type { OperationRecord, RecordOperation } from '../types.ts'
 import type { CollectionHead, DecisionState, LiveRecord } from './decision.ts'
 
+interface KnownCollection {
+  head: CollectionHead
+  key: number
+  died: boolean
+}
+
 /**
  * What the tables say, plus what the same group of writes has already decided and not yet appended.
  *
@@ -14,7 +20,7 @@ import type { CollectionHead, DecisionState, LiveRecord } from './decision.ts'
 export class PendingState implements DecisionState {
   readonly #catalog: Catalog
   readonly #records: RecordTable
-  readonly #heads = new Map<string, { head: CollectionHead; key: number } | null>()
+  readonly #heads = new Map<string, KnownCollection | null>()
   readonly #pending = new Map<string, { live: LiveRecord | null; newest: number }>()
 
   constructor(catalog: Catalog, records: RecordTable) {
@@ -43,6 +49,11 @@ export class PendingState implements DecisionState {
   }
 
   collection(id: string): CollectionHead | null {
+    const known = this.#head(id)
+    return known === null || known.died ? null : known.head
+  }
+
+  everCollection(id: string): CollectionHead | null {
     return this.#head(id)?.head ?? null
   }
 
@@ -75,6 +86,10 @@ export class PendingState implements DecisionState {
     return this.#catalog.tag(name)?.position ?? null
   }
 
+  oldestTag(): number | null {
+    return this.#catalog.tags()[0]?.position ?? null
+  }
+
   payloads(collection: string, id: string): number[] {
     return this.#records.payloads(this.#key(collection), id)
   }
@@ -103,11 +118,11 @@ export class PendingState implements DecisionState {
     return this.#head(collection)?.key ?? -1
   }
 
-  #head(id: string): { head: CollectionHead; key: number } | null {
+  #head(id: string): KnownCollection | null {
     const known = this.#heads.get(id)
     if (known !== undefined) return known
-    const row = this.#catalog.collectionById(id)
-    const entry = row === undefined ? null : { head: headOf(row), key: row.key }
+    const row = this.#catalog.everById(id)
+    const entry = row === undefined ? null : { head: headOf(row), key: row.key, died: row.died !== null }
     this.#heads.set(id, entry)
     return entry
   }

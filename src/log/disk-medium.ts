@@ -88,22 +88,18 @@ export class DiskMedium implements Medium {
 
   #refuseBeheaded(present: string[]): void {
     // A MANIFEST alone is what a process leaves that was killed while LevelDB created the database.
-    if (!present.some((file) => dataFile.test(file))) return
-    const missing = present.includes('CURRENT') ? this.#missingManifest(present) : 'CURRENT'
-    if (missing === null) return
-    throw new AnnalsError(
-      'log_damaged',
-      `The operation log in ${this.#folder} has lost its file ${missing}.`,
-      {
-        hint: 'Restore from a backup, or open with recovery "salvage", which rebuilds what LevelDB needs.',
-      },
-    )
+    if (!present.some((file) => dataFile.test(file)) || present.includes('CURRENT')) return
+    throw new AnnalsError('log_damaged', `The operation log in ${this.#folder} has lost its file CURRENT.`, {
+      hint: 'Restore from a backup, or open with recovery "salvage", which rebuilds what LevelDB needs.',
+    })
   }
 
   /** Whether there are tables, but no MANIFEST that says what they are. */
   #lacksManifest(): boolean {
     const present = existsSync(this.#folder) ? readdirSync(this.#folder) : []
-    return present.some((file) => dataFile.test(file)) && !present.some((file) => file.startsWith('MANIFEST-'))
+    return (
+      present.some((file) => dataFile.test(file)) && !present.some((file) => file.startsWith('MANIFEST-'))
+    )
   }
 
   #openError(error: unknown): AnnalsError {

@@ -58,7 +58,7 @@ export class Redactor {
       const record = await this.#parts.log.read(position)
       if (record.type !== 'vacuum' && record.type !== 'erase') continue
       bytes += await this.#redactLog(record)
-      if (record.type === 'erase') await this.#redactSegments(record)
+      await this.#redactSegments(record)
     }
     if (open.length > 0) await this.#rewriteFiles(open)
     return bytes
@@ -85,7 +85,7 @@ export class Redactor {
     if (metadata.fold()) for (const position of done) catalog.closeRedaction(position)
   }
 
-  async #redactSegments({ scope, payloads }: EraseOperation): Promise<void> {
+  async #redactSegments({ scope, payloads }: VacuumOperation | EraseOperation): Promise<void> {
     const { log, catalog, manifest, alone } = this.#parts
     const row = catalog.everById(scope)
     if (row === undefined) return

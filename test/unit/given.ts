@@ -66,6 +66,14 @@ export class FoldedState implements DecisionState {
     return null
   }
 
+  oldestTag(): number | null {
+    return null
+  }
+
+  everCollection(id: string): CollectionHead | null {
+    return this.#collections.get(id)?.head ?? null
+  }
+
   payloads(): number[] {
     return []
   }

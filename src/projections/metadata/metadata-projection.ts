@@ -145,6 +145,7 @@ export class MetadataProjection implements Projection {
       this.#statements.keepEndsOf.run(key, ids)
       this.#statements.dropVersionsOf.run(key, ids)
     }
+    this.#deltaOf(key).lastPosition = record.position
     this.#statements.rememberRedaction.run(record.position)
   }
 

@@ -115,6 +115,7 @@ export class VectorIndex {
   /** The same labels in a file that was built again. */
   replaceSegment(sealed: SealedSegment): void {
     const at = this.#segments.findIndex(({ firstLabel }) => firstLabel === sealed.firstLabel)
+    if (at === -1) return
     this.#buryDead(sealed)
     this.#segments = this.#segments.with(at, {
       kind: 'sealed',
