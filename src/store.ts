@@ -327,6 +327,7 @@ export class Store {
   async #close(): Promise<void> {
     await this.writer.close()
     await this.reader.idle()
+    await this.caretaker.settled()
     this.projector.close()
     this.#walFolder.stop()
     await this.#sealer.stop()

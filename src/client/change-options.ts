@@ -1,10 +1,12 @@
-import { checkInteger, checkKeys, checkObject, invalid } from '../validation/values.ts'
+import { limits } from '../limits.ts'
+import { checkInteger, checkKeys, checkObject, checkText, invalid } from '../validation/values.ts'
 
 /** The options of a change feed; throws before anything is read. */
 export function validateChangeOptions(value: unknown, known: readonly string[]): void {
   const given = checkObject(value, 'changes')
   checkKeys(given, known, 'changes')
   if (given.after !== undefined) checkInteger(given.after, 'changes.after', 0)
+  if (given.collection !== undefined) checkText(given.collection, 'changes.collection', limits.nameLengthMax)
   if (given.live !== undefined && typeof given.live !== 'boolean')
     throw invalid('changes.live', 'must be true or false', given.live)
   if (given.signal !== undefined && !(given.signal instanceof AbortSignal))

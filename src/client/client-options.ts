@@ -29,5 +29,11 @@ function checkStoreOptions(given: Record<string, unknown>, place: string): void 
   if (diskReserveBytes !== undefined) checkInteger(diskReserveBytes, `${place}.diskReserveBytes`, 0)
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw invalid(`${place}.onProgress`, 'must be a function', onProgress)
-  if (env !== undefined) checkObject(env, `${place}.env`)
+  if (env !== undefined) checkEnv(checkObject(env, `${place}.env`), `${place}.env`)
+}
+
+function checkEnv(env: Record<string, unknown>, place: string): void {
+  for (const method of ['now', 'randomBytes', 'uuid', 'freeBytes'])
+    if (typeof env[method] !== 'function')
+      throw invalid(`${place}.${method}`, 'must be a function', env[method])
 }

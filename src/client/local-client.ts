@@ -4,6 +4,7 @@ import type { Erasure } from '../audit/certificate.ts'
 import { type IssuedCheckpoint, issueCheckpoint, originOf } from '../audit/checkpoint.ts'
 import { Diff, type Difference } from '../audit/diff.ts'
 import { type LogLine, logLines } from '../audit/log-entries.ts'
+import { collectionOf } from '../audit/operation.ts'
 import type { ConsistencyProof, InclusionProof } from '../audit/proofs.ts'
 import type { ProofOptions } from '../audit/prover.ts'
 import type { CareCommand, CatalogCommand } from '../commands/command.ts'
@@ -24,7 +25,15 @@ import type { Store } from '../store.ts'
 import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
 import { checkConfiguration } from '../validation/configuration.ts'
 import { checkRetention } from '../validation/retention.ts'
-import { checkIds, checkInteger, checkKeys, checkName, checkObject, checkText } from '../validation/values.ts'
+import {
+  checkIds,
+  checkInteger,
+  checkKeys,
+  checkName,
+  checkObject,
+  checkText,
+  invalid,
+} from '../validation/values.ts'
 import type {
   Client,
   Collection,
@@ -48,7 +57,7 @@ import { choose, chooseFor, type GivenFunction } from './embedding-choice.ts'
 import { LocalCollection } from './local-collection.ts'
 import { checkLogOptions, logSelection } from './log-options.ts'
 import { operationsIn } from './operation-scope.ts'
-import { checkReindexOptions } from './reindex-options.ts'
+import { checkReindexOptions, checkRun } from './reindex-options.ts'
 import { positionOf, ReadPoint, resolveBoth, type Session } from './session.ts'
 import { storeStats } from './stats.ts'
 
@@ -213,7 +222,8 @@ export class LocalClient implements Client, Session {
     )
   }
 
-  async listDatabases(options: ListOptions & { tenant?: string } = {}): Promise<Database[]> {
+  async listDatabases(given?: ListOptions & { tenant?: string }): Promise<Database[]> {
+    const options = given ?? {}
     const page = checkPage(options, 'listDatabases', ['tenant'])
     const tenant = checkName(options.tenant ?? this.tenant, 'tenant')
     const rows = (await this.store()).catalog.databases(tenant, null, page)
@@ -248,13 +258,19 @@ export class LocalClient implements Client, Session {
   ): Promise<WriteReceipt> {
     const checked = checkRetention(retention)
     checkKeys(checkObject(options, 'setRetention'), ['collection'], 'setRetention')
+    if (options.collection !== undefined)
+      checkText(options.collection, 'setRetention.collection', limits.nameLengthMax)
     const store = await this.store()
     const collection = options.collection === undefined ? null : this.#collectionId(store, options.collection)
     return this.#receipt(() => ({ kind: 'set-retention', collection, retention: checked }), write)
   }
 
   async vacuum(options: VacuumOptions = {}, write?: WriteOptions): Promise<VacuumReport> {
-    checkKeys(checkObject(options, 'vacuum'), ['dryRun', 'signal', 'onProgress'], 'vacuum')
+    const given = checkObject(options, 'vacuum')
+    checkKeys(given, ['dryRun', 'signal', 'onProgress'], 'vacuum')
+    checkRun(given, 'vacuum')
+    if (given.dryRun !== undefined && typeof given.dryRun !== 'boolean')
+      throw invalid('vacuum.dryRun', 'must be true or false', given.dryRun)
     const { actor, reason, ...rest } = validateWriteOptions(write)
     // One vacuum is many writes: a key or a position that fits the first would not fit the others.
     checkKeys(rest, [], 'vacuum')
@@ -424,7 +440,7 @@ export class LocalClient implements Client, Session {
   #selector(store: Store, collection: string | undefined): (record: OperationRecord) => boolean {
     if (collection !== undefined) {
       const id = this.#collectionId(store, collection)
-      return (record) => 'collection' in record && record.collection === id
+      return (record) => collectionOf(record) === id
     }
     return operationsIn(store.catalog, this)
   }

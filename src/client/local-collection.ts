@@ -1,5 +1,6 @@
 import { Diff, type Difference, type RecordDifference } from '../audit/diff.ts'
 import { explainQuery, type QueryExplanation } from '../audit/explain-query.ts'
+import { collectionOf } from '../audit/operation.ts'
 import type { DeleteCommand, PutCommand, RecordInput } from '../commands/command.ts'
 import {
   validateDelete,
@@ -120,7 +121,7 @@ export class LocalCollection extends CollectionView implements Collection {
     validateChangeOptions(options, ['after', 'live', 'signal'])
     return new Feed(async () => {
       const { log, projector } = await this.session.store()
-      return { log, projector, selects: (record) => 'collection' in record && record.collection === this.id }
+      return { log, projector, selects: (record) => collectionOf(record) === this.id }
     }, options)
   }
 

@@ -53,6 +53,11 @@ export class Caretaker {
     return this.#alone(() => this.#redactor.finish())
   }
 
+  /** Settles once nothing of it runs any more. */
+  async settled(): Promise<void> {
+    await this.#last
+  }
+
   vacuum(options: VacuumOptions = {}, write: WriteOptions = {}): Promise<VacuumReport> {
     return this.#alone(() => this.#vacuum(options, write))
   }

@@ -75,15 +75,17 @@ export class Reindexer {
     const { hnsw } = configure(old)
     return this.#alone(row, async (index) => {
       const ranges = mergePlan(index.segments.filter(isSealed), { mergeAll: true })
-      const report = await this.#rebuild(row, index, ranges, hnsw, options)
       const command = {
         kind: 'modify-collection' as const,
         collection: id,
         name: undefined,
         metadata: undefined,
       }
-      await this.#parts.writer.submit({ command: { ...command, configuration: configure }, options: write })
-      return report
+      // A write that is refused must leave the graphs as they are.
+      const admitted = async (): Promise<void> => {
+        await this.#parts.writer.submit({ command: { ...command, configuration: configure }, options: write })
+      }
+      return this.#rebuild(row, index, ranges, hnsw, options, admitted)
     })
   }
 
@@ -134,6 +136,7 @@ export class Reindexer {
     groups: readonly (readonly Segment[])[],
     hnsw: HnswConfiguration,
     options: ReindexOptions,
+    admitted: () => Promise<void> = async () => undefined,
   ): Promise<ReindexReport> {
     const sources: SealedSegmentSource[] = []
     for (const group of groups) {
@@ -144,7 +147,10 @@ export class Reindexer {
     const loaded: SealedSegment[] = []
     try {
       for (const source of sources) loaded.push(await SealedSegment.load(source))
-      return this.#takeOver(row, index, groups, hnsw, options, sources, loaded)
+      const recall = sampledRecall(index, loaded, hnsw.ef_search)
+      refuseBad(row, recall, options.recallMin)
+      await admitted()
+      return this.#takeOver(row, index, groups, { sources, loaded, recall })
     } catch (error) {
       for (const segment of loaded) segment.release()
       this.#removeUnnamed(row, sources)
@@ -159,25 +165,14 @@ export class Reindexer {
     for (const { file } of sources) if (!named.has(file)) rmSync(file, { force: true })
   }
 
-  /** One turn: checks what was built, and puts it in the place of what it covers. */
+  /** Puts what was built in the place of what it covers; one turn. */
   #takeOver(
     row: CollectionRow,
     index: VectorIndex,
     groups: readonly (readonly Segment[])[],
-    hnsw: HnswConfiguration,
-    options: ReindexOptions,
-    sources: readonly SealedSegmentSource[],
-    loaded: readonly SealedSegment[],
+    { sources, loaded, recall }: Built,
   ): ReindexReport {
     const before = this.#parts.manifest.ofCollection(row.key).length
-    const recall = sampledRecall(index, loaded, hnsw.ef_search)
-    const { recallMin = 0.9 } = options
-    if (recall < recallMin)
-      throw new AnnalsError(
-        'invalid_argument',
-        `The new graphs of ${show(row.name)} find ${recall.toFixed(3)} of the nearest, less than ${recallMin}; nothing was changed.`,
-        { hint: 'Choose larger max_neighbors, ef_construction or ef_search, or a smaller recallMin.' },
-      )
     this.#swap(row, index, groups.flat(), sources, loaded)
     const after = this.#parts.manifest.ofCollection(row.key).length
     return { segments: { before, after }, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
@@ -248,6 +243,22 @@ export class Reindexer {
     for (const { file } of replaced)
       if (!kept.has(vectors.path(file))) rmSync(vectors.path(file), { force: true })
   }
+}
+
+/** What takes over: files, what is loaded from them, and how good it is. */
+interface Built {
+  sources: readonly SealedSegmentSource[]
+  loaded: readonly SealedSegment[]
+  recall: number
+}
+
+function refuseBad({ name }: CollectionRow, recall: number, recallMin = 0.9): void {
+  if (recall >= recallMin) return
+  throw new AnnalsError(
+    'invalid_argument',
+    `The new graphs of ${show(name)} find ${recall.toFixed(3)} of the nearest, less than ${recallMin}; nothing was changed.`,
+    { hint: 'Choose larger max_neighbors, ef_construction or ef_search, or a smaller recallMin.' },
+  )
 }
 
 /** Groups of segments that are worth a merge. */

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Subscription } from 'rxjs'
 import { messageOf } from '../errors.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
@@ -79,7 +80,11 @@ export class Sealer {
   /** Settles once nothing is being sealed any more. */
   async idle(): Promise<void> {
     const release = this.#parts.builders.retain()
-    while (this.#busy.size > 0) await Promise.all(this.#busy.values())
+    // Who waits to work alone becomes busy a turn after whoever was before.
+    while (this.#busy.size > 0 || [...this.#waiting.values()].some((count) => count > 0)) {
+      await Promise.all(this.#busy.values())
+      await nextTurn()
+    }
     release()
   }
 

@@ -2,7 +2,14 @@ import { filter, firstValueFrom, fromEvent, Observable, race } from 'rxjs'
 import { AnnalsError } from '../errors.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Projector } from '../projections/projector.ts'
-import type { CollectionState, Commit, OperationRecord, OperationType, RecordImage } from '../types.ts'
+import type {
+  CollectionState,
+  Commit,
+  OperationRecord,
+  OperationType,
+  RecordImage,
+  RecordOperation,
+} from '../types.ts'
 import { imageAfter, imageBefore } from './record-image.ts'
 
 /** One operation of the log, with what it changed. */
@@ -26,6 +33,8 @@ export interface Change {
   before: RecordImage | null
   /** The record after; `null` when it was deleted. */
   after: RecordImage | null
+  /** Set where the content was erased or vacuumed: then `before` or `after` is `null` although there was one. */
+  erased?: true
   /** For operations on collections: the collection after them. */
   state: CollectionState | null
 }
@@ -65,7 +74,15 @@ export class ChangeFeed implements AsyncIterable<Change> {
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Change, void, undefined> {
-    return this.#read(this.#options.signal)
+    const stop = new AbortController()
+    const changes = this.#read(anyOf(this.#options.signal, stop.signal))
+    // A generator that waits for what is to come would let `return` wait as long.
+    return Object.assign(changes, {
+      return: (): Promise<IteratorResult<Change, void>> => {
+        stop.abort()
+        return Object.getPrototypeOf(changes).return.call(changes) as Promise<IteratorResult<Change, void>>
+      },
+    })
   }
 
   /**
@@ -77,8 +94,7 @@ export class ChangeFeed implements AsyncIterable<Change> {
       const stop = new AbortController()
       const { signal } = this.#options
       const pump = async (): Promise<void> => {
-        for await (const change of this.#read(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal))
-          observer.next(change)
+        for await (const change of this.#read(anyOf(signal, stop.signal))) observer.next(change)
       }
       pump().then(
         () => observer.complete(),
@@ -114,6 +130,10 @@ export class ChangeFeed implements AsyncIterable<Change> {
   }
 }
 
+function anyOf(given: AbortSignal | undefined, own: AbortSignal): AbortSignal {
+  return given === undefined ? own : AbortSignal.any([given, own])
+}
+
 /** Waits until something after `position` is visible; false when nothing will be. */
 export async function moreThan(
   projector: Projector,
@@ -144,14 +164,34 @@ async function toChange(log: OperationLog, record: OperationRecord): Promise<Cha
   if ('vectorAt' in record) {
     const before = await imageBefore(log, record)
     const after = await imageAfter(log, record)
-    return { ...common, ...none, collection: record.collection, id: record.recordId, before, after }
+    const erased = isErased(record, before, after) ? { erased: true as const } : {}
+    return {
+      ...common,
+      ...none,
+      collection: record.collection,
+      id: record.recordId,
+      before,
+      after,
+      ...erased,
+    }
   }
   if ('collection' in record) {
     const { collection, state } = record
     const { tenant, database } = state
     return { ...common, ...none, tenant, database, collection, state }
   }
+  if ('scope' in record) return { ...common, ...none, collection: record.scope }
   if ('databaseId' in record) return { ...common, ...none, tenant: record.tenant, database: record.database }
   if ('tenant' in record) return { ...common, ...none, tenant: record.tenant }
   return { ...common, ...none }
+}
+
+/** Whether a record was there before or after, but its content is not any more. */
+function isErased(
+  { type, previous, state }: RecordOperation,
+  before: RecordImage | null,
+  after: RecordImage | null,
+): boolean {
+  const lacksAfter = type !== 'delete' && (state === null || after === null)
+  return lacksAfter || (type !== 'add' && previous > 0 && before === null)
 }

@@ -11,7 +11,8 @@ import { checkInteger, checkKeys, checkObject, invalid } from './values.ts'
 
 const spaces: readonly Space[] = ['l2', 'cosine', 'ip']
 
-const topKeys = ['hnsw', 'spann', 'embedding_function']
+/** The embedding function is named by `embeddingFunction` beside the configuration, never inside it. */
+const topKeys = ['hnsw', 'spann']
 
 /** What of HNSW may change after creation; the rest shapes graphs that stand already. */
 const updatable: readonly (keyof HnswConfiguration)[] = [

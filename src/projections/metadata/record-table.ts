@@ -171,12 +171,6 @@ export class RecordTable {
     return this.#prepared(sql).all(collection, id, at, at, limit) as VersionRow[]
   }
 
-  /** Whether anything was ever updated or deleted in the collection. */
-  hasSuperseded(collection: number): boolean {
-    const sql = 'SELECT 1 FROM record_versions WHERE collection = ? LIMIT 1'
-    return this.#prepared(sql).get(collection) !== undefined
-  }
-
   /** Every label of the collection that is still told apart, live and dead. */
   labelRows(collection: number): IterableIterator<LabelRow> {
     const sql = `

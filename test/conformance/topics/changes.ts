@@ -61,7 +61,7 @@ export const changes: Topic = (fixture) => {
       expect(positionsOf(await all(other.changes()))).toEqual([6, 7])
       expect(positionsOf(await all(client.changes({ collection: 'other' })))).toEqual([6, 7])
       expect(positionsOf(await all(client.changes({ collection: notes.id, after: 3 })))).toEqual([4, 5])
-      expect(await codeOf(() => all(client.changes({ collection: 'no such' })))).toBe('invalid_argument')
+      expect(await codeOf(() => all(client.changes({ collection: 'no such' })))).toBe('collection_not_found')
     })
 
     test('a deleted collection, by its id', async () => {
