@@ -79,9 +79,9 @@ describe('a tail that was never acknowledged', () => {
     await tamper((handle) => handle.write([], [recordKey(12)]))
   })
 
-  test('goes by default, whole, and the log stays the same one', async () => {
+  test('goes by default, whole, and raises the epoch', async () => {
     const client = opened()
-    expect(await client.stats()).toMatchObject({ head: 10, epoch: 0, storeId, recovery: { truncatedTo: 10 } })
+    expect(await client.stats()).toMatchObject({ head: 10, epoch: 1, storeId, recovery: { truncatedTo: 10 } })
     await client.close()
     expect(report()).toMatchObject({ mode: 'tolerate-tail', truncatedTo: 10, lost: [] })
     await expectWellAgain(['2', '3', '4', '5', '6', '7', '8', '9', '10'])
