@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { PersistentClient, provenOperation, verifyCheckpoint, verifyInclusion } from 'annals'
 import { claim, cut, heading, say } from './show.js'
 
@@ -28,12 +28,22 @@ function verifyWithoutStore(note, publicKey, proof) {
   claim('the operation stands in that log', verifyInclusion(JSON.parse(proof), trusted))
   const { position, type, id, actor, reason } = provenOperation(JSON.parse(proof))
   claim(`it says: ${position} ${type} ${id}, ${actor}: ${reason}`, id === 'planet-pluto' && actor === 'IAU')
-  const forged = JSON.parse(proof)
-  // The same proof with another actor in it.
-  forged.header = forged.header.replace(hex('IAU'), hex('IAO'))
-  claim('with one letter of the actor changed it proves nothing', !verifyInclusion(forged, trusted))
+  const forged = forge(JSON.parse(proof))
+  claim(
+    `it proves nothing once it says ${provenOperation(forged).reason}`,
+    provenOperation(forged).reason !== reason && !verifyInclusion(forged, trusted),
+  )
   const stranger = generateKeyPairSync('ed25519').publicKey
   claim('and the note is nothing under another key', verifyCheckpoint(note, stranger) === null)
+}
+
+/** The same proof with another reason, and all in it that can be made to fit. */
+function forge(proof) {
+  const header = proof.header.replace(hex('resolution B5'), hex('resolution B6'))
+  const leaf = createHash('sha256')
+    .update(Buffer.from(`00${header}`, 'hex'))
+    .digest('hex')
+  return { ...proof, header, leaf }
 }
 
 function hex(text) {
