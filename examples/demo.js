@@ -1,5 +1,6 @@
 // The main job of an embedded store, on 399 real records: load, search, change, survive a kill, come back from
-// the log alone, and look into the past. Each claim is checked before it is printed; exits 1 when one fails.
+// the log alone, look into the past, back up and restore, prove, erase. Each claim is checked before it is
+// printed; exits 1 when one fails.
 //
 //     npm run demo
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -7,20 +8,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FeatureHashingEmbeddingFunction, PersistentClient } from 'annals'
 import Database from 'better-sqlite3'
+import { backUpAndRestore } from './demo/backup.js'
+import { eraseAPerson } from './demo/erase.js'
 import { columns, facts } from './demo/facts.js'
 import { writeAndKill } from './demo/kill.js'
+import { proveOneOperation } from './demo/prove.js'
 import { claim, cut, fingerprint, heading, ms, neighbors, say, table, verdict } from './demo/show.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'annals-demo-'))
+const place = mkdtempSync(join(tmpdir(), 'annals-demo-'))
+const folder = join(place, 'store')
 try {
   const moments = await loadSearchAndChange()
   await killAWriter()
   await deleteAllButTheLog(moments)
   await lookIntoThePast(moments)
   readWithSqlite()
+  await backUpAndRestore(folder, place, moments)
+  await proveOneOperation(folder, moments)
+  await eraseAPerson(folder)
   verdict()
 } finally {
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(place, { recursive: true, force: true })
 }
 
 async function loadSearchAndChange() {
@@ -119,7 +127,7 @@ async function change(collection, imported) {
   say()
   const left = facts.length + 1 - removed.count
   claim(`${left} records are left`, (await collection.count()) === left)
-  return { imported: imported.position, ninePlanets: found.position }
+  return { imported: imported.position, ninePlanets: found.position, demoted: demoted.position }
 }
 
 async function killAWriter() {
