@@ -1,19 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { filesHolding as holding } from '../../examples/demo/files.js'
 
-/** Every file below a folder. */
-export function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-}
-
-/** The files that hold these bytes anywhere, by their path below the folder. */
-export function filesHolding(folder: string, needle: Uint8Array | string): string[] {
-  const sought = typeof needle === 'string' ? needle : Buffer.from(needle)
-  return filesBelow(folder)
-    .filter((file) => readFileSync(file).includes(sought))
-    .map((file) => file.slice(folder.length + 1))
+/** In how many files below a folder these bytes stand anywhere, LevelDB's compressed tables unpacked. */
+export function filesHolding(folder: string, needle: Uint8Array | string): number {
+  return holding(folder, [Buffer.from(needle as Uint8Array)])[0]!
 }
 
 /** A vector that no other number gives. */

@@ -34,10 +34,10 @@ async function repeat(operation: string, client: Client, people: Collection, fol
   if (operation === 'vacuum') {
     await client.vacuum()
     expect(await client.vacuum()).toMatchObject({ versions: 0 })
-    expect(filesHolding(folder, 'in round 1')).toEqual([])
+    expect(filesHolding(folder, 'in round 1')).toBe(0)
   } else if (operation === 'erase') {
     await client.erase({ collection: 'people', ids: ['p17', 'p18'] })
-    expect(filesHolding(folder, 'secretword')).toEqual([])
+    expect(filesHolding(folder, 'secretword')).toBe(0)
   } else {
     expect((await people.reindex()).recall).toBeGreaterThan(0.9)
   }

@@ -23,7 +23,7 @@ describe('planSegment', () => {
   })
 
   test('sifts where many are admitted, and else searches with the filter', () => {
-    const sift = { kind: 'sift', candidates: 100, ef: 400, scanDead: false }
+    const sift = { kind: 'sift', candidates: 200, ef: 400, scanDead: false }
     expect(planSegment(facts({ allowedLive: 40_000 }))).toEqual(sift)
   })
 
