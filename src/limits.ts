@@ -60,6 +60,8 @@ export const limits = {
   backupChunkBytesMax: 67_108_864,
   /** Operation records that a reader of the log holds at once. */
   readAheadRecords: 256,
+  /** The same in bytes: documents may be large. */
+  readAheadBytes: 16_777_216,
   /** Size of SQLite's write-ahead log at which it is folded into the database. */
   walBytesMax: 4_194_304,
   /** Merging makes no segment larger: building one graph of a million vectors takes minutes. */

@@ -6,6 +6,21 @@ import { limits } from '../limits.ts'
 import type { Handle } from './medium.ts'
 import type { LogFrame, LogLeaf } from './operation-log.ts'
 
+/** The raw frames from `first` on, and the position up to which they go: `last`, or less where they are large. */
+export async function readAhead(
+  handle: Handle,
+  first: number,
+  last: number,
+): Promise<{ page: Map<number, Buffer>; end: number }> {
+  const limit = last - first + 1
+  const range = { gte: recordKey(first), lt: recordKey(last + 1), limit, bytesMax: limits.readAheadBytes }
+  const entries = await handle.entries(range)
+  const bytes = entries.reduce((sum, { value }) => sum + value.length, 0)
+  const newest = entries.at(-1)
+  const end = bytes >= limits.readAheadBytes && newest !== undefined ? positionOf(newest.key) : last
+  return { page: new Map(entries.map(({ key, value }) => [positionOf(key), value])), end }
+}
+
 /** The raw frames at positions `first` to `last`, by position; damaged LevelDB files may have left holes. */
 export async function readPage(handle: Handle, first: number, last: number): Promise<Map<number, Buffer>> {
   const range = { gte: recordKey(first), lt: recordKey(last + 1), limit: last - first + 1 }

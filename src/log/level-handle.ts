@@ -27,11 +27,24 @@ export class LevelHandle implements Handle {
   }
 
   async entries(range: EntryRange): Promise<Entry[]> {
-    const found = await this.#db
-      .iterator({ ...range })
-      .all()
-      .catch(rethrown)
-    return found.map(([key, value]) => ({ key, value }))
+    const { bytesMax = Number.POSITIVE_INFINITY, ...bounds } = range
+    const iterator = this.#db.iterator(bounds)
+    const found: Entry[] = []
+    try {
+      for (let bytes = 0; bytes < bytesMax && found.length < range.limit; ) {
+        const some = await iterator.nextv(range.limit - found.length)
+        if (some.length === 0) break
+        for (const [key, value] of some) {
+          found.push({ key, value })
+          bytes += value.length
+        }
+      }
+    } catch (error) {
+      rethrown(error)
+    } finally {
+      await iterator.close()
+    }
+    return found
   }
 
   async write(puts: readonly Entry[], removals: readonly Buffer[] = []): Promise<void> {

@@ -16,7 +16,7 @@ import { headKey, originKey, recordKey, recordRange, storeKey } from '../format/
 import { checkFrame, decodeFrame, encodeFrame } from '../format/operation-record.ts'
 import { limits } from '../limits.ts'
 import type { OperationRecord } from '../types.ts'
-import { checkedFrame, checkedLeaf, checkedLogFrame, presentFrame, readPage } from './frames.ts'
+import { checkedFrame, checkedLeaf, checkedLogFrame, presentFrame, readAhead, readPage } from './frames.ts'
 import type { Entry, Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
 import type { LogEntry, LogFrame, LogLeaf, OperationLog, Origin, ReadOptions } from './operation-log.ts'
@@ -173,8 +173,8 @@ export class LevelOperationLog implements OperationLog {
     for (let next = after + 1; next <= until; ) {
       const first = next
       const last = Math.min(first + limits.readAheadRecords - 1, until)
-      const page = await this.#reading((handle) => readPage(handle, first, last))
-      for (; next <= last; next++) yield check(next, page.get(next))
+      const { page, end } = await this.#reading((handle) => readAhead(handle, first, last))
+      for (; next <= end; next++) yield check(next, page.get(next))
     }
   }
 

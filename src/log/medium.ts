@@ -12,6 +12,8 @@ export interface KeyRange {
 
 export interface EntryRange extends KeyRange {
   limit: number
+  /** The entry with which so many bytes are reached is the last; default: no bound. */
+  bytesMax?: number
   reverse?: boolean
 }
 

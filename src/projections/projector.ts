@@ -48,12 +48,16 @@ export class Projector {
     if (this.position === this.#log.head) return
     const frontier = this.#metadata.mark?.frontier ?? new MerkleFrontier()
     let batch: OperationRecord[] = []
+    let bytes = 0
     for await (const entry of this.#log.range({ after: this.position })) {
       frontier.append(entry.leaf)
       batch.push(entry.record)
-      if (batch.length < limits.replayBatchRecords || !endsCommit(entry)) continue
+      bytes += sizeOf(entry.record)
+      const full = batch.length >= limits.replayBatchRecords || bytes >= limits.readAheadBytes
+      if (!full || !endsCommit(entry)) continue
       this.#applyUpTo(batch, frontier)
       batch = []
+      bytes = 0
       onProgress?.(this.position, this.#log.head)
     }
     this.#applyUpTo(batch, frontier)
@@ -76,6 +80,13 @@ export class Projector {
     this.#vectors.apply(records)
     this.#commits.next(records)
   }
+}
+
+/** About the bytes that a record holds in memory. */
+function sizeOf(record: OperationRecord): number {
+  if (!('vectorAt' in record) || record.state === null) return 256
+  const { vector, document } = record.state
+  return 256 + (vector?.byteLength ?? 0) + 2 * (document?.length ?? 0)
 }
 
 function endsCommit({ record: { position, commit } }: LogEntry): boolean {
