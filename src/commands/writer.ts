@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
-import { AnnalsError, messageOf } from '../errors.ts'
+import { AnnalsError, messageOf, show } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
@@ -180,7 +180,7 @@ export class Writer {
     const { log, catalog, records, env } = this.#parts
     const state = new PendingState(catalog, records)
     const committedAt = Math.max(env.now(), log.committedAt)
-    const keys = new Map<string, WriteReceipt>()
+    const keys = new Map<string, Outcome>()
     const decided: Decided[] = []
     let head = log.head
     for (const waiting of group) {
@@ -198,13 +198,12 @@ export class Writer {
   #decideOne(
     waiting: Waiting,
     state: PendingState,
-    { head, committedAt, keys }: { head: number; committedAt: number; keys: Map<string, WriteReceipt> },
+    { head, committedAt, keys }: { head: number; committedAt: number; keys: Map<string, Outcome> },
   ): Decided {
     const { command, options } = waiting.request
     const { actor = null, reason = null, idempotencyKey = null, expectedPosition } = options
-    const repeated = idempotencyKey === null ? undefined : this.#repeated(idempotencyKey, keys)
-    if (repeated !== undefined)
-      return { waiting, records: [], outcome: { receipt: repeated, collection: null } }
+    const repeated = idempotencyKey === null ? undefined : this.#repeated(idempotencyKey, command, keys)
+    if (repeated !== undefined) return { waiting, records: [], outcome: repeated }
 
     const { drafts, collection } = decide(command, state, this.#parts.env.uuid, expectedPosition)
     const count = drafts.length
@@ -215,15 +214,29 @@ export class Writer {
     const { log } = this.#parts
     const at = head + count === log.head ? log.committedAt : committedAt
     const receipt = { position: head + count, committedAt: new Date(at), count }
-    if (idempotencyKey !== null && count > 0) keys.set(idempotencyKey, receipt)
+    if (idempotencyKey !== null && count > 0) keys.set(idempotencyKey, { receipt, collection })
     return { waiting, records, outcome: { receipt, collection } }
   }
 
-  #repeated(key: string, keys: ReadonlyMap<string, WriteReceipt>): WriteReceipt | undefined {
-    const remembered = this.#parts.catalog.rememberedKey(key)
-    if (remembered === undefined) return keys.get(key)
-    const { first, count, committed_at } = remembered
-    return { position: first + count - 1, committedAt: new Date(committed_at), count }
+  /** What the key's first write answered. For a write to another collection the key is no repetition. */
+  #repeated(key: string, command: Command, keys: ReadonlyMap<string, Outcome>): Outcome | undefined {
+    const known = keys.get(key) ?? this.#remembered(key)
+    if (known === undefined) return undefined
+    const meant = 'collection' in command ? command.collection : null
+    if (meant === null || known.collection === null || meant === known.collection) return known
+    throw new AnnalsError('conflict', `The idempotency key ${show(key)} was used for another collection.`, {
+      fate: 'not_written',
+      hint: 'Choose keys that no other write uses.',
+      position: known.receipt.position,
+    })
+  }
+
+  #remembered(key: string): Outcome | undefined {
+    const row = this.#parts.catalog.rememberedKey(key)
+    if (row === undefined) return undefined
+    const { collection, first, count, committed_at } = row
+    const receipt = { position: first + count - 1, committedAt: new Date(committed_at), count }
+    return { receipt, collection }
   }
 
   #apply(records: OperationRecord[]): void {

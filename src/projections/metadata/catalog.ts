@@ -21,6 +21,15 @@ export interface TagRow {
   born: number
 }
 
+/** What an idempotency key stands for. */
+export interface RememberedKey {
+  /** UUID of the collection that its commit was about; `null` for none. */
+  collection: string | null
+  first: number
+  count: number
+  committed_at: number
+}
+
 export interface Page {
   limit?: number | undefined
   offset?: number | undefined
@@ -201,8 +210,8 @@ export class Catalog {
   }
 
   /** The commit that a key was first used for. */
-  rememberedKey(key: string): { first: number; count: number; committed_at: number } | undefined {
-    return this.#get('SELECT first, count, committed_at FROM idempotency_keys WHERE key = ?', key)
+  rememberedKey(key: string): RememberedKey | undefined {
+    return this.#get('SELECT collection, first, count, committed_at FROM idempotency_keys WHERE key = ?', key)
   }
 
   #get<R>(sql: string, ...parameters: unknown[]): R | undefined {

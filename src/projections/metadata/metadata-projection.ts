@@ -91,8 +91,11 @@ export class MetadataProjection implements Projection {
 
   #applyOne(record: OperationRecord): void {
     const { commit, position } = record
-    if (commit.idempotencyKey !== null && position === commit.first)
-      this.#statements.rememberKey.run(commit.idempotencyKey, commit.first, commit.count, commit.committedAt)
+    if (commit.idempotencyKey !== null && position === commit.first) {
+      const { idempotencyKey, first, count, committedAt } = commit
+      const collection = 'collection' in record ? record.collection : null
+      this.#statements.rememberKey.run(idempotencyKey, collection, first, count, committedAt)
+    }
     switch (record.type) {
       case 'create-tenant':
         this.#statements.createTenant.run(record.tenant, position)

@@ -13,7 +13,7 @@
  */
 
 /** Raised with every change below; a file with another version is derived again from the log. */
-export const schemaVersion = 2
+export const schemaVersion = 3
 
 export const schema = `
 CREATE TABLE checkpoints (
@@ -146,6 +146,7 @@ CREATE VIRTUAL TABLE documents_fts USING fts5(
 
 CREATE TABLE idempotency_keys (
   key           TEXT PRIMARY KEY,
+  collection    TEXT,
   first         INTEGER NOT NULL,
   count         INTEGER NOT NULL,
   committed_at  INTEGER NOT NULL

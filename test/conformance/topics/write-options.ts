@@ -106,6 +106,16 @@ export const writeOptions: Topic = (fixture) => {
       expect((await notes.add({ ids: ['b'], embeddings: [[1]] }, once)).count).toBe(1)
     })
 
+    test('that was used for another collection is refused', async () => {
+      const client = fixture.client()
+      const notes = await fixture.collection({ client })
+      const others = await client.createCollection({ name: 'others' })
+      const once = { idempotencyKey: 'k' }
+      await notes.add({ ids: ['a'], embeddings: [[1]] }, once)
+      expect(await codeOf(() => others.add({ ids: ['a'], embeddings: [[1]] }, once))).toBe('conflict')
+      expect(await others.count()).toBe(0)
+    })
+
     test('makes repeating the creation of a collection safe', async () => {
       const client = fixture.client()
       const once = { idempotencyKey: 'make' }
