@@ -1,0 +1,4 @@
+import { copied } from './moved-faces.ts'
+import { describeClient } from './suite.ts'
+
+describeClient(copied)

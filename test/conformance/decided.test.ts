@@ -1,0 +1,4 @@
+import { decided } from './moved-faces.ts'
+import { describeClient } from './suite.ts'
+
+describeClient(decided)

@@ -1,0 +1,4 @@
+import { followed } from './moved-faces.ts'
+import { describeClient } from './suite.ts'
+
+describeClient(followed)

@@ -1,0 +1,4 @@
+import { restoredFromIncrements } from './moved-faces.ts'
+import { describeClient } from './suite.ts'
+
+describeClient(restoredFromIncrements)
