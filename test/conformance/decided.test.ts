@@ -1,4 +1,5 @@
 import { decided } from './moved-faces.ts'
+import { moved } from './scopes.ts'
 import { describeClient } from './suite.ts'
 
-describeClient(decided)
+describeClient(decided, moved)

@@ -75,21 +75,21 @@ export const importedFromParquet: Face = {
 }
 
 function moving(moves: (path: string) => Moves) {
-  return folderPlace(false, (make, path) => reopeningClient(make, moves(path)))
+  return folderPlace(false, (make, path) => reopeningClient(make, { ...moves(path), skipsRefused: true }))
 }
 
 /** Puts the store that `move` makes at `next` in the place of the one at `path`. */
 async function movedBy(
   client: Client,
   path: string,
-  move: (next: string) => Promise<Moved | void>,
+  move: (next: string) => Promise<unknown>,
 ): Promise<Moved> {
   const next = `${path}.next`
   const ids = await move(next)
   await client.close()
   rmSync(path, { recursive: true })
   renameSync(next, path)
-  return ids ?? undefined
+  return ids instanceof Map ? ids : undefined
 }
 
 /** Two backups go into a folder, and the next two into one that goes on from there. */

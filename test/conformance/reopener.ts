@@ -28,6 +28,8 @@ export interface Moves {
   between(client: Client): Promise<Moved>
   /** After a write, when no other is under way. */
   written?(client: Client): Promise<void>
+  /** Whether nothing is moved after a write that was refused: where moving takes its time. */
+  readonly skipsRefused?: boolean
 }
 
 /** The new UUIDs of collections, by the old ones; nothing where they were kept. */
@@ -65,10 +67,13 @@ export class Reopener implements Behind {
     const done = this.enter()
     try {
       const answer = await run(this.#client)
+      this.#isDirty = true
       if (this.#active === 1 && !this.#isClosed) await this.#moves.written?.(this.#client)
       return answer
+    } catch (error) {
+      if (this.#moves.skipsRefused !== true) this.#isDirty = true
+      throw error
     } finally {
-      this.#isDirty = true
       done()
     }
   }
