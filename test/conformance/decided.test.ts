@@ -1,5 +1,5 @@
 import { decided } from './moved-faces.ts'
-import { moved } from './scopes.ts'
+import { movedSmall } from './scopes.ts'
 import { describeClient } from './suite.ts'
 
-describeClient(decided, moved)
+describeClient(decided, movedSmall)

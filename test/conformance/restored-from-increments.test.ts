@@ -1,5 +1,5 @@
 import { restoredFromIncrements } from './moved-faces.ts'
-import { movedBriefly } from './scopes.ts'
+import { movedSmall } from './scopes.ts'
 import { describeClient } from './suite.ts'
 
-describeClient(restoredFromIncrements, movedBriefly)
+describeClient(restoredFromIncrements, movedSmall)

@@ -21,6 +21,17 @@ export const movedBriefly: Scope = {
   topics: ['collections', 'records', 'queries', 'spaces', 'embedding functions', ...past],
 }
 
+/** As `movedBriefly`, for a standby: it is as far as it is, and a test that waits a fixed time may be faster. */
+export const standby: Scope = {
+  ...movedBriefly,
+  cannot: { 'end with the signal, also one that came before': 'it gives the feed 20 ms to see a write' },
+}
+
+/** As `moved`, without lifecycle, which builds large graphs: two other faces do that. */
+export const movedSmall: Scope = {
+  topics: moved.topics?.filter((topic) => topic !== 'lifecycle') ?? [],
+}
+
 /**
  * An export holds the records of one collection as they are. So no topic is run that is about what came before
  * (time, history, changes), about who wrote it and under which key (write options), about the order of
