@@ -277,6 +277,8 @@ export class Store {
   /** Waits for all writes handed in so far and all sealing, and folds the metadata's write-ahead log. */
   async flush(): Promise<void> {
     await this.writer.drained()
+    // After opening, what was left unsealed is looked for in a later turn: perhaps not yet.
+    this.#sealer.lookAtAll()
     await this.#sealer.idle()
     this.metadata.fold()
   }

@@ -1,5 +1,5 @@
 /** The ways to run the suite: in memory, in a folder, reopened before every read, and rebuilt from the log. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, EphemeralClient, PersistentClient } from '../../src/index.ts'
@@ -29,12 +29,25 @@ export const persistent: Face = {
 
 export const reopened: Face = {
   name: 'PersistentClient, reopened before every read',
-  place: () => folderPlace(true, (make) => reopeningClient(make, () => undefined)),
+  place: () => folderPlace(true, (make) => reopeningClient(make, { between: closed })),
 }
 
 export const rebuilt: Face = {
   name: 'PersistentClient, rebuilt from the log before every read',
-  place: () => folderPlace(false, (make, path) => reopeningClient(make, () => keepLogOnly(path))),
+  place: () =>
+    folderPlace(false, (make, path) =>
+      reopeningClient(make, {
+        between: async (client) => {
+          await client.close()
+          keepLogOnly(path)
+        },
+      }),
+    ),
+}
+
+async function closed(client: Client): Promise<undefined> {
+  await client.close()
+  return undefined
 }
 
 /** Removes everything that can be derived again. The store must be closed. */
@@ -42,19 +55,28 @@ export function keepLogOnly(path: string): void {
   for (const name of readdirSync(path)) if (name !== 'log') rmSync(join(path, name), { recursive: true })
 }
 
-function folderPlace(isShared: boolean, wrap: (make: () => Client, path: string) => Client): Place {
-  const path = mkdtempSync(join(tmpdir(), 'annals-test-'))
+/**
+ * A store in a folder. `wrap` may open it again and again, and put what it likes beside it, under names that
+ * begin with the path of the store.
+ */
+export function folderPlace(
+  isShared: boolean,
+  wrap: (make: (at?: string) => Client, path: string) => Client,
+): Place {
+  const folder = mkdtempSync(join(tmpdir(), 'annals-test-'))
+  const path = join(folder, 'store')
+  mkdirSync(path)
   const clients: Client[] = []
   return {
     isShared,
     open: (options: OpenOptions = {}) => {
-      const client = wrap(() => new PersistentClient({ path, ...options }), path)
+      const client = wrap((at = path) => new PersistentClient({ path: at, ...options }), path)
       clients.push(client)
       return client
     },
     dispose: async () => {
       await closeAll(clients)
-      rmSync(path, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }

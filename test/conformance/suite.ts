@@ -1,4 +1,4 @@
-import { describe } from 'vitest'
+import { afterAll, beforeEach, describe, expect } from 'vitest'
 import { type Face, fixtureFor, type Topic } from './fixture.ts'
 import { changes } from './topics/changes.ts'
 import { collections } from './topics/collections.ts'
@@ -14,7 +14,7 @@ import { time } from './topics/time.ts'
 import { validation } from './topics/validation.ts'
 import { writeOptions } from './topics/write-options.ts'
 
-const topics: Record<string, Topic> = {
+const topics = {
   collections,
   records,
   'metadata filters': metadataFilters,
@@ -29,6 +29,15 @@ const topics: Record<string, Topic> = {
   validation,
   'embedding functions': embeddingFunctions,
   lifecycle,
+} satisfies Record<string, Topic>
+
+export type TopicName = keyof typeof topics
+
+/** What of the suite a client can hold; everything, where nothing is said. */
+export interface Scope {
+  topics?: readonly TopicName[]
+  /** Tests that its nature forbids, by name, and why. Each must exist. */
+  cannot?: Readonly<Record<string, string>>
 }
 
 /**
@@ -37,11 +46,19 @@ const topics: Record<string, Topic> = {
  * @example
  * describeClient({ name: 'my client', place: () => myPlace() })
  */
-export function describeClient(face: Face): void {
+export function describeClient(face: Face, { topics: chosen, cannot = {} }: Scope = {}): void {
   describe(face.name, () => {
+    const left = new Set(Object.keys(cannot))
+    beforeEach(({ task, skip }) => {
+      const why = cannot[task.name]
+      left.delete(task.name)
+      if (why !== undefined) skip(why)
+    })
+    afterAll(() => expect([...left]).toEqual([]))
     for (const [name, topic] of Object.entries(topics))
-      describe(name, () => {
-        topic(fixtureFor(face))
-      })
+      if (chosen?.includes(name as TopicName) !== false)
+        describe(name, () => {
+          topic(fixtureFor(face))
+        })
   })
 }

@@ -1,0 +1,57 @@
+/** What of the suite the faces that have come out of another store run, and why not more. */
+import type { Scope, TopicName } from './suite.ts'
+
+const noTenants = 'an import brings collections, not the tenants and databases around them'
+const noPast = 'an import brings the records of now, not those of then'
+const noFunction = 'an import brings records; which function of the caller made them is not known'
+
+const filters: readonly TopicName[] = ['metadata filters', 'document filters']
+const past: readonly TopicName[] = ['write options', 'order', 'time', 'history', 'changes', 'lifecycle']
+
+/**
+ * Restored and replayed stores hold everything. Validation is left out: it refuses before anything is written, so
+ * there is nothing to move; the stores that are only reopened or rebuilt run it.
+ */
+export const moved: Scope = {
+  topics: ['collections', 'records', ...filters, 'queries', 'spaces', 'embedding functions', ...past],
+}
+
+/** As `moved`, without what another face shows of the same code: how filters read a table that was restored. */
+export const movedBriefly: Scope = {
+  topics: ['collections', 'records', 'queries', 'spaces', 'embedding functions', ...past],
+}
+
+/** As `movedBriefly`, for a standby: it is as far as it is, and a test that waits a fixed time may be faster. */
+export const standby: Scope = {
+  ...movedBriefly,
+  cannot: { 'end with the signal, also one that came before': 'it gives the feed 20 ms to see a write' },
+}
+
+/** As `moved`, without lifecycle, which builds large graphs: two other faces do that. */
+export const movedSmall: Scope = {
+  topics: moved.topics?.filter((topic) => topic !== 'lifecycle') ?? [],
+}
+
+/**
+ * An export holds the records of one collection as they are. So no topic is run that is about what came before
+ * (time, history, changes), about who wrote it and under which key (write options), about the order of
+ * operations, or about positions (validation and lifecycle count them).
+ */
+export const imports: Scope = {
+  topics: ['collections', 'records', ...filters, 'queries', 'spaces', 'embedding functions'],
+  cannot: {
+    'are created, listed by name, counted in pages': noTenants,
+    'exist once, and are missed by name': noTenants,
+    'hold collections of their own, which go with them': noTenants,
+    'mean the same in the past': noPast,
+    'a given one makes the vectors of documents and of queries': noPast,
+    'one of the caller must be given again, and says so': noFunction,
+    'the built-in one is made again as it was': noFunction,
+  },
+}
+
+/** As `imports`, of what the format holds: collections and functions are not in the file, whatever its format. */
+export const importsBriefly: Scope = {
+  topics: ['records', ...filters, 'queries', 'spaces'],
+  cannot: { 'mean the same in the past': noPast },
+}
