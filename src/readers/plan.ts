@@ -58,9 +58,9 @@ export function planSegment({ size, live, allowedLive, allowedDead, k, ef }: Seg
   // What is dead crowds the way to what is sought: keep more candidates.
   if (allowedLive === live) return { kind: 'graph', ef: Math.ceil(usual / Math.sqrt(share)), scanDead }
 
-  // As many as hold k admitted ones on average, and three deviations more. Never as few as without a filter: the
+  // As many as hold 2 k admitted ones on average, and three deviations more. Never as few as without a filter: the
   // nearest admitted ones lie further out, where the graph misses more.
-  const candidates = Math.max(2 * usual, Math.ceil((k + 3 * Math.sqrt(k)) / share))
+  const candidates = Math.max(2 * usual, Math.ceil((2 * k + 3 * Math.sqrt(2 * k)) / share))
   if (allowedLive <= siftCost * candidates) return { kind: 'scan' }
   const visits = share >= visitShareMin && (visitCost * usual) / share < allowedLive
   return { kind: 'sift', candidates, ef: visits ? visitCandidates * usual : null, scanDead }

@@ -64,7 +64,8 @@ function searchGraph(
   if (plan.kind === 'graph') return sealed.search(query, k, plan.ef)
   const admits = (label: number): boolean => ((allowed[label >>> 5]! >>> (label & 31)) & 1) === 1
   const found = sealed.sift(query, plan.candidates, admits)
-  if (found.length >= k) return found
+  // The last of many neighbours are those that a graph misses most: the k nearest must not be among them.
+  if (found.length >= 2 * k) return found
   return plan.ef === null ? null : sealed.search(query, k, plan.ef, admits)
 }
 
