@@ -76,7 +76,7 @@ export function fileBytes(path: string): number | null {
 }
 
 /** A leftover that cannot be removed is no second error: its name says that nobody needs it. */
-function removeIfPossible(path: string): void {
+export function removeIfPossible(path: string): void {
   try {
     rmSync(path, { force: true })
   } catch {}

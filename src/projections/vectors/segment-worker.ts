@@ -12,7 +12,7 @@ import { basename, dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import hnswlib from 'hnswlib-node'
 import { messageOf } from '../../errors.ts'
-import { readFully, syncFolder, temporarySuffix } from '../../files.ts'
+import { readFully, removeIfPossible, syncFolder, temporarySuffix } from '../../files.ts'
 import { checkHnswFile, firstDifference, graphSeed, graphSpace } from './hnsw-file.ts'
 import { control, type SegmentReply, type SegmentTask } from './segment-builder.ts'
 
@@ -119,11 +119,4 @@ function digestOf(bytes: Uint8Array): Uint8Array {
   const hash = createHash('sha256')
   for (let at = 0; at < bytes.byteLength; at += chunkBytes) hash.update(bytes.subarray(at, at + chunkBytes))
   return hash.digest()
-}
-
-/** A leftover that cannot be removed is no second error: its name says that nobody needs it. */
-function removeIfPossible(file: string): void {
-  try {
-    rmSync(file, { force: true })
-  } catch {}
 }
