@@ -14,9 +14,11 @@ const floors: readonly (readonly string[])[] = [
   ['commands', 'readers'],
   ['maintenance', 'portability', 'audit'],
   ['store'],
+  ['wire'],
   ['client'],
-  ['server', 'cli'],
+  ['server'],
   ['index'],
+  ['cli'],
 ]
 
 const source = resolve(import.meta.dirname, '../src')
