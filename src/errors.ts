@@ -57,6 +57,9 @@ export type ErrorCode =
   | 'store_exists'
   | 'import_failed'
   | 'export_failed'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'timed_out'
   | 'internal'
 
 /** Every code, with its HTTP status and Chroma's name for it. */
@@ -97,6 +100,9 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   store_exists: exists,
   import_failed: invalid,
   export_failed: internal,
+  unauthorized: { status: 401, chroma: 'ChromaError' },
+  forbidden: { status: 403, chroma: 'ChromaError' },
+  timed_out: { status: 504, chroma: 'InternalError' },
   internal,
 }
 
