@@ -112,6 +112,7 @@ export type {
   Commit,
   EmbeddingFunctionConfiguration,
   HnswConfiguration,
+  HoldingBackup,
   Include,
   Metadata,
   MetadataScalar,

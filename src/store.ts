@@ -7,6 +7,7 @@ import { Writer } from './commands/writer.ts'
 import { type Env, systemEnv } from './env.ts'
 import { AnnalsError, messageOf } from './errors.ts'
 import { writeDurably } from './files.ts'
+import { backupListName } from './format/backup-list.ts'
 import { limits } from './limits.ts'
 import { DiskMedium } from './log/disk-medium.ts'
 import type { Medium } from './log/medium.ts'
@@ -21,6 +22,8 @@ import { type RepairOptions, type RepairResult, repair } from './maintenance/rep
 import { Sealer } from './maintenance/sealer.ts'
 import { type VerifyOptions, type VerifyParts, type VerifyResult, verify } from './maintenance/verify.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
+import { BackupList } from './portability/backup-list.ts'
+import { erasedBackups } from './portability/erased-backups.ts'
 import { finishSwap, migrateFolder } from './portability/migrate.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
 import { Manifest } from './projections/metadata/manifest.ts'
@@ -74,6 +77,8 @@ interface Site {
   /** Removes the metadata file, after it was closed. */
   removeMetadata: () => void
   segments: string
+  /** Where the list of backups stands; `null` in memory. */
+  backups: string | null
   /** Runs when the store is closed. */
   cleanUp: () => void
 }
@@ -98,6 +103,7 @@ export class Store {
   readonly reader: Reader
   readonly prover: Prover
   readonly pins: Pins = new Pins()
+  readonly backups: BackupList
   readonly caretaker: Caretaker
   readonly reindexer: Reindexer
   readonly report: OpeningReport
@@ -106,7 +112,7 @@ export class Store {
   readonly #cleanUp: () => void
   #closing: Promise<void> | null = null
 
-  private constructor(parts: OpenedParts, site: Site, options: StoreOptions) {
+  private constructor(parts: OpenedParts, site: Site, options: FolderOptions) {
     const { log, metadata, projection, report } = parts
     const env = options.env ?? systemEnv
     this.log = log
@@ -122,6 +128,8 @@ export class Store {
     this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
     this.reader = new Reader({ log, catalog, records, vectors: this.vectors })
     this.prover = new Prover(log)
+    // What is restored or migrated begins its list when it is opened afterwards: its records are older than that.
+    this.backups = BackupList.open(options.identity === undefined ? site.backups : null, log)
     const builders = new SegmentBuilders()
     this.#sealer = new Sealer({
       projector: this.projector,
@@ -200,6 +208,7 @@ export class Store {
       metadata: () => openMetadataFile(path),
       removeMetadata: () => removeMetadataFile(path),
       segments: join(folder, 'segments'),
+      backups: join(folder, backupListName),
       cleanUp: () => undefined,
     }
     return Store.#open(site, options, join(folder, 'recovery-report.json'))
@@ -213,6 +222,7 @@ export class Store {
       metadata: async () => openMetadataInMemory(),
       removeMetadata: () => undefined,
       segments: join(folder, 'segments'),
+      backups: null,
       cleanUp: () => removeTemporaryFolder(folder),
     }
     return Store.#open(site, options, null)
@@ -258,12 +268,13 @@ export class Store {
     return this.#sealer.busy
   }
 
-  /** Takes records out of all of history, and certifies it. */
+  /** Takes records out of all of history, certifies it, and names the backups that still hold them. */
   async erase(collection: string, ids: string[], write: WriteOptions): Promise<Erasure> {
     const { receipt, bytes } = await this.caretaker.erase(collection, ids, write)
     const { position, count } = receipt
     const record = count === 0 ? null : await this.log.read(position)
-    if (record?.type !== 'erase') return { receipt, bytes, certificate: null }
+    if (record?.type !== 'erase')
+      return { receipt, bytes, certificate: null, backups: [], backupsComplete: true }
     const facts = {
       collection,
       ids: record.ids,
@@ -271,7 +282,10 @@ export class Store {
       before: position - count,
       position,
     }
-    return { receipt, bytes, certificate: await certify(this.prover, facts) }
+    const certificate = await certify(this.prover, facts)
+    const row = this.catalog.everById(record.scope)
+    const newestOf = (id: string) => (row === undefined ? 0 : this.records.newestPosition(row.key, id))
+    return { receipt, bytes, certificate, ...(await erasedBackups({ ...this, newestOf }, record)) }
   }
 
   /** Waits for all writes handed in so far and all sealing, and folds the metadata's write-ahead log. */

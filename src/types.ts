@@ -139,6 +139,22 @@ export interface Retention {
   history: 'forever' | { days: number } | { versions: number }
 }
 
+/** A backup that holds content which the store has erased since. */
+export interface HoldingBackup {
+  /** Its folder when it was made. */
+  path: string
+  /** When the backup in this folder was begun. */
+  createdAt: Date
+  /** It holds the log after this position … */
+  after: number
+  /** … up to and with this one. */
+  until: number
+  /** The erased positions in it, ascending. */
+  positions: number[]
+  /** Whether it was still there when this was answered; `false` when it was removed, moved or is not mounted. */
+  present: boolean
+}
+
 /** What a record held at one version. */
 export interface RecordImage {
   embedding: number[]

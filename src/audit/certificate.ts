@@ -5,7 +5,7 @@
 
 import { decodeCbor } from '../format/cbor.ts'
 import { saltBytes } from '../format/frame.ts'
-import type { WriteReceipt } from '../types.ts'
+import type { HoldingBackup, WriteReceipt } from '../types.ts'
 import {
   type ConsistencyProof,
   type InclusionProof,
@@ -46,6 +46,14 @@ export interface Erasure {
   bytes: number
   /** What to keep of it; `null` when there was nothing to erase. */
   certificate: ErasureCertificate | null
+  /** Backups made through this store that still hold content of the records, as far as it remembers them. */
+  backups: HoldingBackup[]
+  /**
+   * Whether `backups` are all that were made through this store. `false` when a record is older than the list of
+   * backups: the list was lost, or the record came into this store by a restore or a replay; or when recovery
+   * lost a part of the record's history.
+   */
+  backupsComplete: boolean
 }
 
 /** The facts that an erasure leaves in the log. */

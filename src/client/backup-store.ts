@@ -1,5 +1,6 @@
 import { limits } from '../limits.ts'
 import { type BackupOptions, type BackupReport, backupLog } from '../portability/backup.ts'
+import type { AnnouncedBackup } from '../portability/backup-list.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
 import { checkInteger, checkKeys, checkObject } from '../validation/values.ts'
@@ -27,8 +28,15 @@ export async function backupStore(
   // Retention keeps what the backup is about to read.
   const release = store.pins.hold(`backup into ${folder}`, end)
   try {
-    return await backupLog(store.log, folder, { ...options, from: begin, until: end })
+    const announce = (backup: AnnouncedBackup) => store.backups.add(backup, redactedTo(store))
+    return await backupLog(store.log, folder, { ...options, from: begin, until: end, announce })
   } finally {
     release()
   }
+}
+
+/** Vacuums and erasures up to this position have left the log's files. */
+function redactedTo({ catalog, projector }: Store): number {
+  const oldestOpen = catalog.openRedactions()[0]
+  return oldestOpen === undefined ? projector.position : oldestOpen - 1
 }

@@ -5,7 +5,7 @@
  * string. The grammar is so small that it is read here piece by piece, without a chunk ever being in memory.
  */
 import { AnnalsError } from '../errors.ts'
-import { sha256 } from './sha256.ts'
+import { sealJson, unsealJson } from './sealed-json.ts'
 import { logFormatVersion } from './version.ts'
 
 /**
@@ -72,20 +72,15 @@ export interface BackupManifest {
   chunks: ChunkEntry[]
 }
 
-/** The manifest as text, with `sha256` of all that stands before it as the last field. */
+/** The manifest as text, sealed by a digest of its own. */
 export function encodeManifest(manifest: BackupManifest): string {
-  const body = JSON.stringify(manifest, null, 2).slice(0, -2)
-  const digest = sha256(Buffer.from(body)).toString('hex')
-  return `${body},\n  "sha256": "${digest}"\n}\n`
+  return sealJson(manifest)
 }
 
 /** Throws `backup_damaged` unless every byte fits, and `format_unsupported` for a later format. */
 export function decodeManifest(text: string, place: string): BackupManifest {
-  const found = /^([\s\S]*),\n {2}"sha256": "([0-9a-f]{64})"\n\}\n$/.exec(text)
-  const body = found?.[1] ?? ''
-  if (found === null || sha256(Buffer.from(body)).toString('hex') !== found[2])
-    throw backupDamaged(`The manifest ${place} is damaged: its digest does not fit.`)
-  const manifest = JSON.parse(`${body}\n}`) as BackupManifest
+  const manifest = unsealJson(text) as BackupManifest | null
+  if (manifest === null) throw backupDamaged(`The manifest ${place} is damaged: its digest does not fit.`)
   if (manifest.formatVersion > backupFormatVersion || manifest.logFormatVersion > logFormatVersion)
     throw new AnnalsError(
       'format_unsupported',

@@ -12,6 +12,7 @@ import { MerkleFrontier } from '../log/merkle-tree.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Point } from '../types.ts'
 import { prepareFolder, readManifest, writeManifest, writingFailed } from './backup-folder.ts'
+import type { AnnouncedBackup } from './backup-list.ts'
 import { cursorOn, writeChunk } from './chunk-writer.ts'
 import type { TransferOptions } from './transfer.ts'
 
@@ -51,6 +52,8 @@ export interface BackupRequest extends TransferOptions {
   from?: number | undefined
   until: number
   chunkBytesMax?: number | undefined
+  /** Told what will be copied before the first byte of it is written; not told when that is nothing. */
+  announce?: (backup: AnnouncedBackup) => void
 }
 
 /** Folders that this process is writing a backup to. */
@@ -79,6 +82,9 @@ export async function backupLog(
     prepareFolder(folder)
     const before = readManifest(folder) ?? (await begin(log, request.from ?? 0))
     await checkContinues(log, before, folder, request)
+    const { createdAt, end } = before
+    const { until, announce } = request
+    if (until > end.position) announce?.({ path: folder, createdAt, after: end.position, until })
     return await addChunks(log, folder, before, request)
   } catch (error) {
     // A stream that is aborted says so in its own words.

@@ -26,6 +26,8 @@ test('the guide to erasure prints what it says', () => {
     '[ 2, 4 ]',
     'true',
     'false',
+    'true [ 2, 4 ] true',
+    'true',
     '{ versions: 0, payloads: 0, bytes: 0, horizons: {} }',
     '0',
   ])
