@@ -29,6 +29,8 @@ export const limits = {
   regexLengthMax: 4_096,
   /** Vectors in one query call. */
   queryVectorsMax: 1_000,
+  /** Arrays and objects inside each other in a JSON text: as many as Chroma's server reads. */
+  jsonDepthMax: 127,
   /** Neighbours of one query. */
   resultsMax: 100_000,
   /** Chroma's rule for names. */
