@@ -82,6 +82,14 @@ export interface DiffRequest {
   selects: (record: OperationRecord) => boolean
 }
 
+/** Differences that can be read, wherever they come from. */
+export interface OpenDiff<D extends Difference = Difference> {
+  /** The positions that the points stood for. */
+  from: number
+  to: number
+  differences: AsyncIterable<D>
+}
+
 /** Differences whose images are read from the log together. */
 const pageRecords = 128
 
@@ -97,41 +105,47 @@ const pageRecords = 128
  *   console.log(kind, id, changed.metadata, by.actor)
  */
 export class Diff<D extends Difference = Difference> implements AsyncIterable<D> {
-  readonly #open: () => Promise<{ parts: DiffParts; request: DiffRequest }>
-  readonly #keeps: (difference: Difference) => difference is D
+  readonly #open: () => Promise<OpenDiff<D>>
 
-  constructor(
-    open: () => Promise<{ parts: DiffParts; request: DiffRequest }>,
-    keeps: (difference: Difference) => difference is D,
-  ) {
+  constructor(open: () => Promise<OpenDiff<D>>) {
     this.#open = open
-    this.#keeps = keeps
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<D, void, undefined> {
-    const { parts, request } = await this.#open()
-    yield* this.#read(parts, request)
+    yield* (await this.#open()).differences
   }
 
   /** All differences in memory, and the positions that the points stood for. */
   async collect(): Promise<CollectedDiff> {
-    const { parts, request } = await this.#open()
-    const { from, to } = request
+    const { from, to, differences } = await this.#open()
     const collected: CollectedDiff = { from, to, added: [], updated: [], deleted: [], collections: [] }
-    for await (const difference of this.#read(parts, request) as AsyncIterable<Difference>)
+    for await (const difference of differences as AsyncIterable<Difference>)
       if (difference.subject === 'collection') collected.collections.push(difference)
       else collected[difference.kind].push(difference)
     return collected
   }
+}
 
-  async *#read(parts: DiffParts, request: DiffRequest): AsyncGenerator<D, void, undefined> {
-    const { from, to } = request
-    const forward = from <= to
-    const differ = new Differ(parts, Math.min(from, to), Math.max(from, to))
-    for await (const difference of differ.differences(request.selects)) {
-      const told = forward ? difference : inverted(difference)
-      if (this.#keeps(told)) yield told
-    }
+/** The differences between two positions of a log that `keeps` accepts. */
+export function openDiff<D extends Difference>(
+  parts: DiffParts,
+  request: DiffRequest,
+  keeps: (difference: Difference) => difference is D,
+): OpenDiff<D> {
+  const { from, to } = request
+  return { from, to, differences: readDifferences(parts, request, keeps) }
+}
+
+async function* readDifferences<D extends Difference>(
+  parts: DiffParts,
+  { from, to, selects }: DiffRequest,
+  keeps: (difference: Difference) => difference is D,
+): AsyncGenerator<D, void, undefined> {
+  const forward = from <= to
+  const differ = new Differ(parts, Math.min(from, to), Math.max(from, to))
+  for await (const difference of differ.differences(selects)) {
+    const told = forward ? difference : inverted(difference)
+    if (keeps(told)) yield told
   }
 }
 

@@ -3,7 +3,13 @@
  * function first. Preparations run side by side; only the submissions wait for each other.
  */
 export class CallOrder {
+  readonly #untilAnswered: boolean
   #submitted: Promise<unknown> = Promise.resolve()
+
+  /** `untilAnswered`: only the answer says that a submission has taken its place, as over a network. */
+  constructor({ untilAnswered = false }: { untilAnswered?: boolean } = {}) {
+    this.#untilAnswered = untilAnswered
+  }
 
   /** Prepares at once, and submits when all earlier calls have been submitted or have failed. */
   async run<P, R>(prepare: () => Promise<P>, submit: (prepared: P) => Promise<R>): Promise<R> {
@@ -14,7 +20,9 @@ export class CallOrder {
       // Handled below; a failure must not count as unhandled while earlier calls are still waited for.
       prepared.catch(() => undefined)
       await before
-      return { result: submit(await prepared) }
+      const result = submit(await prepared)
+      if (this.#untilAnswered) await result
+      return { result }
     })()
     this.#submitted = submission.catch(() => undefined)
     return (await submission).result

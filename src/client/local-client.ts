@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Erasure } from '../audit/certificate.ts'
 import { type IssuedCheckpoint, issueCheckpoint, originOf } from '../audit/checkpoint.ts'
-import { Diff, type Difference } from '../audit/diff.ts'
+import { Diff, type Difference, openDiff } from '../audit/diff.ts'
 import { type LogLine, logLines } from '../audit/log-entries.ts'
 import { collectionOf } from '../audit/operation.ts'
 import type { ConsistencyProof, InclusionProof } from '../audit/proofs.ts'
@@ -19,7 +19,7 @@ import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
 import type { BackupOptions, BackupReport } from '../portability/backup.ts'
 import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
-import { ChangeFeed, type ChangeOptions } from '../readers/changes.ts'
+import { type ChangeFeed, type ChangeOptions, changeFeed } from '../readers/changes.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
 import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
@@ -304,7 +304,7 @@ export class LocalClient implements Client, Session {
 
   changes(options: ChangeOptions & { collection?: string } = {}): ChangeFeed {
     validateChangeOptions(options, ['after', 'live', 'signal', 'collection'])
-    return new ChangeFeed(async () => {
+    return changeFeed(async () => {
       const store = await this.store()
       return {
         log: store.log,
@@ -316,14 +316,12 @@ export class LocalClient implements Client, Session {
 
   diff(from: Point, to: Point): Diff {
     const points = [checkPoint(from), checkPoint(to)] as const
-    return new Diff(
-      async () => {
-        const store = await this.store()
-        const selects = operationsIn(store.catalog, this)
-        return { parts: store, request: { ...(await resolveBoth(store, points)), selects } }
-      },
-      (difference): difference is Difference => difference !== null,
-    )
+    return new Diff(async () => {
+      const store = await this.store()
+      const selects = operationsIn(store.catalog, this)
+      const request = { ...(await resolveBoth(store, points)), selects }
+      return openDiff(store, request, (difference): difference is Difference => difference !== null)
+    })
   }
 
   log(options?: LogOptions): AsyncIterable<LogLine> {

@@ -1,18 +1,17 @@
-import { Diff, type Difference, type RecordDifference } from '../audit/diff.ts'
+import { Diff, type Difference, openDiff, type RecordDifference } from '../audit/diff.ts'
 import { explainQuery, type QueryExplanation } from '../audit/explain-query.ts'
 import { collectionOf } from '../audit/operation.ts'
-import type { DeleteCommand, PutCommand, RecordInput } from '../commands/command.ts'
+import type { DeleteCommand, PutCommand } from '../commands/command.ts'
 import {
   validateDelete,
   validateModify,
   validateRecords,
   validateWriteOptions,
 } from '../commands/validate.ts'
-import { type EmbeddingFunction, embed } from '../embedding/embedding-function.ts'
-import { AnnalsError, show } from '../errors.ts'
+import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import { collectionInfo } from '../projections/metadata/rows.ts'
-import { type ChangeFeed, type ChangeOptions, ChangeFeed as Feed } from '../readers/changes.ts'
+import { type ChangeFeed, type ChangeOptions, changeFeed } from '../readers/changes.ts'
 import { checkPoint, validateQuery } from '../readers/read-request.ts'
 import type {
   CollectionConfiguration,
@@ -119,7 +118,7 @@ export class LocalCollection extends CollectionView implements Collection {
 
   changes(options: ChangeOptions = {}): ChangeFeed {
     validateChangeOptions(options, ['after', 'live', 'signal'])
-    return new Feed(async () => {
+    return changeFeed(async () => {
       const { log, projector } = await this.session.store()
       return { log, projector, selects: (record) => collectionOf(record) === this.id }
     }, options)
@@ -127,12 +126,11 @@ export class LocalCollection extends CollectionView implements Collection {
 
   diff(from: Point, to: Point): Diff<RecordDifference> {
     const points = [checkPoint(from), checkPoint(to)] as const
-    const open = async () => {
+    return new Diff(async () => {
       const store = await this.session.store()
       const selects = (record: OperationRecord) => 'collection' in record && record.collection === this.id
-      return { parts: store, request: { ...(await resolveBoth(store, points)), selects } }
-    }
-    return new Diff(open, isRecordDifference)
+      return openDiff(store, { ...(await resolveBoth(store, points)), selects }, isRecordDifference)
+    })
   }
 
   async explainQuery(query: QueryOptions, from: Point, to: Point): Promise<QueryExplanation> {
@@ -149,39 +147,11 @@ export class LocalCollection extends CollectionView implements Collection {
         const records = validateRecords(kind, args)
         const checked = validateWriteOptions(options)
         const store = await this.session.store()
-        await this.#embedDocuments(kind, records)
+        await this.embedDocuments(kind, records)
         return { store, command: { kind, collection: this.id, records }, options: checked }
       },
       async ({ store, ...request }) => (await store.writer.submit(request)).receipt,
     )
-  }
-
-  /** Gives every record that has a document but no vector the vector of its document. */
-  async #embedDocuments(kind: PutCommand['kind'], records: RecordInput[]): Promise<void> {
-    const without = records.filter(({ vector, document }) => vector === null && document !== undefined)
-    const empty =
-      kind === 'add'
-        ? records.find(({ vector, document }) => vector === null && document === undefined)
-        : undefined
-    if (empty !== undefined)
-      throw new AnnalsError(
-        'invalid_argument',
-        `The record ${show(empty.id)} has neither an embedding nor a document.`,
-        {
-          fate: 'not_written',
-        },
-      )
-    // A document may change without its vector where there is nothing to make a new one with.
-    if (without.length === 0 || (kind === 'update' && this.embeddingFunction === null)) return
-    const fn = this.requireEmbeddingFunction('documents')
-    const vectors = await embed(
-      fn,
-      without.map(({ document }) => document!),
-      false,
-    )
-    without.forEach((record, index) => {
-      record.vector = vectors[index]!
-    })
   }
 }
 

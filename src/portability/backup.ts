@@ -9,7 +9,7 @@ import {
 import { logFormatVersion } from '../format/version.ts'
 import { limits } from '../limits.ts'
 import { MerkleFrontier } from '../log/merkle-tree.ts'
-import type { OperationLog } from '../log/operation-log.ts'
+import type { LogFrame, LogLeaf, OperationLog, ReadOptions } from '../log/operation-log.ts'
 import type { Point } from '../types.ts'
 import { prepareFolder, readManifest, writeManifest, writingFailed } from './backup-folder.ts'
 import type { AnnouncedBackup } from './backup-list.ts'
@@ -47,6 +47,12 @@ export interface BackupReport {
   bytes: number
 }
 
+/** What a backup reads of a log, which may stand behind a server. */
+export interface LogToCopy extends Pick<OperationLog, 'storeId' | 'epoch' | 'head' | 'root'> {
+  leaves(options: ReadOptions): AsyncGenerator<Pick<LogLeaf, 'position' | 'leaf'>, void, undefined>
+  frames(options: ReadOptions): AsyncGenerator<LogFrame, void, undefined>
+}
+
 /** The same with every point resolved to a position at the end of a commit. */
 export interface BackupRequest extends TransferOptions {
   from?: number | undefined
@@ -69,7 +75,7 @@ const underWay = new Set<string>()
  * Throws `backup_mismatch` when the folder holds another history than the log.
  */
 export async function backupLog(
-  log: OperationLog,
+  log: LogToCopy,
   target: string,
   request: BackupRequest,
 ): Promise<BackupReport> {
@@ -95,11 +101,11 @@ export async function backupLog(
   }
 }
 
-async function begin(log: OperationLog, from: number): Promise<BackupManifest> {
+async function begin(log: LogToCopy, from: number): Promise<BackupManifest> {
   const now = new Date().toISOString()
   const frontier = await rolled(log, new MerkleFrontier(), from)
   const after = frontierOf(frontier)
-  const committedAt = from === 0 ? 0 : (await log.read(from)).commit.committedAt
+  const committedAt = await committedAtOf(log, from)
   return {
     format: 'annals-backup',
     formatVersion: backupFormatVersion,
@@ -115,12 +121,20 @@ async function begin(log: OperationLog, from: number): Promise<BackupManifest> {
   }
 }
 
+/** Of the commit that the operation record at a position belongs to; 0 for the beginning. */
+async function committedAtOf(log: LogToCopy, position: number): Promise<number> {
+  if (position === 0) return 0
+  for await (const { commit } of log.frames({ after: position - 1, until: position }))
+    return commit.committedAt
+  throw new AnnalsError('position_not_reached', `The log has no position ${position}.`)
+}
+
 /**
  * Two histories are never mixed: the folder must be of this store and epoch, and its tree, continued with the
  * log's leaves, must be the log's tree.
  */
 async function checkContinues(
-  log: OperationLog,
+  log: LogToCopy,
   { storeId, epoch, end, chunks }: BackupManifest,
   folder: string,
   { from, signal }: BackupRequest,
@@ -141,7 +155,7 @@ async function checkContinues(
 }
 
 async function rolled(
-  log: OperationLog,
+  log: LogToCopy,
   frontier: MerkleFrontier,
   until: number,
   signal?: AbortSignal,
@@ -154,7 +168,7 @@ async function rolled(
 }
 
 async function addChunks(
-  log: OperationLog,
+  log: LogToCopy,
   folder: string,
   before: BackupManifest,
   request: BackupRequest,

@@ -65,17 +65,17 @@ export interface ChangeSource {
  * for await (const change of client.changes({ after: 0 })) console.log(change.position, change.type, change.id)
  */
 export class ChangeFeed implements AsyncIterable<Change> {
-  readonly #open: () => Promise<ChangeSource>
-  readonly #options: ChangeOptions
+  readonly #read: ChangeReader
+  readonly #signal: AbortSignal | undefined
 
-  constructor(open: () => Promise<ChangeSource>, options: ChangeOptions) {
-    this.#open = open
-    this.#options = options
+  constructor(read: ChangeReader, signal: AbortSignal | undefined) {
+    this.#read = read
+    this.#signal = signal
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Change, void, undefined> {
     const stop = new AbortController()
-    const changes = this.#read(anyOf(this.#options.signal, stop.signal))
+    const changes = this.#read(anyOf(this.#signal, stop.signal))
     // A generator that waits for what is to come would let `return` wait as long.
     return Object.assign(changes, {
       return: (): Promise<IteratorResult<Change, void>> => {
@@ -92,9 +92,8 @@ export class ChangeFeed implements AsyncIterable<Change> {
   toObservable(): Observable<Change> {
     return new Observable<Change>((observer) => {
       const stop = new AbortController()
-      const { signal } = this.#options
       const pump = async (): Promise<void> => {
-        for await (const change of this.#read(anyOf(signal, stop.signal))) observer.next(change)
+        for await (const change of this.#read(anyOf(this.#signal, stop.signal))) observer.next(change)
       }
       pump().then(
         () => observer.complete(),
@@ -103,30 +102,42 @@ export class ChangeFeed implements AsyncIterable<Change> {
       return () => stop.abort()
     })
   }
+}
 
-  async *#read(signal: AbortSignal | undefined): AsyncGenerator<Change, void, undefined> {
-    const { log, projector, selects } = await this.#open()
-    const { live = false } = this.#options
-    let after = this.#options.after ?? 0
-    if (after > projector.position)
-      throw new AnnalsError(
-        'position_not_reached',
-        `Changes after ${after} were asked for; the newest is ${projector.position}.`,
-      )
-    try {
-      do {
-        const until = projector.position
-        for await (const { record } of log.range({ after, until })) {
-          if (signal?.aborted) return
-          if (projector.isClosed) throw new AnnalsError('store_closed', 'The store was closed.')
-          if (selects(record)) yield await toChange(log, record)
-        }
-        after = until
-      } while (live && (await moreThan(projector, after, signal)))
-    } catch (error) {
-      // A live feed has no end of its own that it could miss: the store's close is its end.
-      if (!live || !projector.isClosed) throw error
-    }
+/** Reads changes from wherever they come; once the signal is aborted it ends, and is never an error. */
+export type ChangeReader = (signal: AbortSignal) => AsyncGenerator<Change, void, undefined>
+
+/** The changes in a log of this process. */
+export function changeFeed(open: () => Promise<ChangeSource>, options: ChangeOptions): ChangeFeed {
+  return new ChangeFeed((signal) => readChanges(open, options, signal), options.signal)
+}
+
+async function* readChanges(
+  open: () => Promise<ChangeSource>,
+  options: ChangeOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Change, void, undefined> {
+  const { log, projector, selects } = await open()
+  const { live = false } = options
+  let { after = 0 } = options
+  if (after > projector.position)
+    throw new AnnalsError(
+      'position_not_reached',
+      `Changes after ${after} were asked for; the newest is ${projector.position}.`,
+    )
+  try {
+    do {
+      const until = projector.position
+      for await (const { record } of log.range({ after, until })) {
+        if (signal.aborted) return
+        if (projector.isClosed) throw new AnnalsError('store_closed', 'The store was closed.')
+        if (selects(record)) yield await toChange(log, record)
+      }
+      after = until
+    } while (live && (await moreThan(projector, after, signal)))
+  } catch (error) {
+    // A live feed has no end of its own that it could miss: the store's close is its end.
+    if (!live || !projector.isClosed) throw error
   }
 }
 

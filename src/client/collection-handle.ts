@@ -1,0 +1,90 @@
+import type { PutCommand, RecordInput } from '../commands/command.ts'
+import { type EmbeddingFunction, embed } from '../embedding/embedding-function.ts'
+import { AnnalsError, show } from '../errors.ts'
+import type { QueryRequest } from '../readers/read-request.ts'
+import type { CollectionConfiguration, CollectionInfo, Metadata } from '../types.ts'
+
+/** What a handle of a collection knows by itself, wherever the collection is: its state, and how texts become vectors. */
+export abstract class CollectionHandle {
+  protected readonly embeddingFunction: EmbeddingFunction | null
+  protected info: CollectionInfo
+
+  constructor(info: CollectionInfo, embeddingFunction: EmbeddingFunction | null) {
+    this.info = info
+    this.embeddingFunction = embeddingFunction
+  }
+
+  get id(): string {
+    return this.info.id
+  }
+
+  get name(): string {
+    return this.info.name
+  }
+
+  get tenant(): string {
+    return this.info.tenant
+  }
+
+  get database(): string {
+    return this.info.database
+  }
+
+  get metadata(): Metadata | null {
+    return this.info.metadata
+  }
+
+  get configuration(): CollectionConfiguration {
+    return this.info.configuration
+  }
+
+  /** The vectors of a query's texts, or those that were given. */
+  protected async queryVectors({ vectors, texts }: QueryRequest): Promise<readonly Float32Array[]> {
+    return vectors ?? embed(this.requireEmbeddingFunction('queryTexts'), texts ?? [], true)
+  }
+
+  /** Gives every record that has a document but no vector the vector of its document. */
+  protected async embedDocuments(kind: PutCommand['kind'], records: RecordInput[]): Promise<void> {
+    const without = records.filter(({ vector, document }) => vector === null && document !== undefined)
+    const empty =
+      kind === 'add'
+        ? records.find(({ vector, document }) => vector === null && document === undefined)
+        : undefined
+    if (empty !== undefined)
+      throw new AnnalsError(
+        'invalid_argument',
+        `The record ${show(empty.id)} has neither an embedding nor a document.`,
+        {
+          fate: 'not_written',
+        },
+      )
+    // A document may change without its vector where there is nothing to make a new one with.
+    if (without.length === 0 || (kind === 'update' && this.embeddingFunction === null)) return
+    const fn = this.requireEmbeddingFunction('documents')
+    const vectors = await embed(
+      fn,
+      without.map(({ document }) => document!),
+      false,
+    )
+    without.forEach((record, index) => {
+      record.vector = vectors[index]!
+    })
+  }
+
+  /** The embedding function, or an error that says what to do without one. */
+  protected requireEmbeddingFunction(place: string): EmbeddingFunction {
+    if (this.embeddingFunction !== null) return this.embeddingFunction
+    const stored = this.configuration.embedding_function
+    const message =
+      stored === null
+        ? `${place}: the collection ${show(this.name)} has no embedding function.`
+        : `${place}: the collection ${show(this.name)} was created with the embedding function ${show(stored.name)}, which was not given here.`
+    throw new AnnalsError('embedding_function_missing', message, {
+      fate: 'not_written',
+      hint:
+        stored === null
+          ? 'Give vectors instead, or get the collection with an embeddingFunction.'
+          : 'Hand it in: getCollection({ name, embeddingFunction }).',
+    })
+  }
+}
