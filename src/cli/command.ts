@@ -1,0 +1,61 @@
+/** How a command is put together: its help, the options it shares with others, and the way it runs. */
+import { Command } from 'commander'
+import type { Interrupt } from './interrupt.ts'
+import { addOutput, addPath, addScope } from './options.ts'
+import { Session, type SessionFlags } from './session.ts'
+
+export interface CommandHelp {
+  /** What it does, in one line. */
+  summary: string
+  /** More about it, where that is needed. */
+  description?: string
+  /** Command lines with what they do, `annals` left out. */
+  examples: readonly (readonly [line: string, what: string])[]
+}
+
+/** A command with its help, and the options for output. */
+export function plainCommand(name: string, help: CommandHelp): Command {
+  return addOutput(bare(name, help))
+}
+
+/** A command that works on one store: with the options that name it, too. */
+export function storeCommand(name: string, help: CommandHelp): Command {
+  return addOutput(addScope(addPath(bare(name, help))))
+}
+
+function bare(name: string, { summary, description, examples }: CommandHelp): Command {
+  const command = new Command(name).summary(summary).description(description ?? `${capitalised(summary)}.`)
+  const lines = examples.map(([line, what]) => `  # ${what}\n  annals ${line}`)
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
+}
+
+/** Which flags a handler reads, beside those of the session. */
+export type Handler<Flags, Arguments extends unknown[]> = (
+  session: Session,
+  flags: Flags,
+  ...args: Arguments
+) => Promise<void>
+
+/**
+ * What commander calls for a command: opens nothing by itself, and closes what the handler has opened, whatever
+ * comes of it.
+ */
+export function run<Flags, Arguments extends unknown[]>(
+  interrupt: Interrupt,
+  handler: Handler<Flags & SessionFlags, Arguments>,
+): (...given: unknown[]) => Promise<void> {
+  return async (...given) => {
+    // Commander hands in the arguments, then the options, then the command.
+    const flags = given.at(-2) as Flags & SessionFlags
+    const session = new Session(flags, interrupt)
+    try {
+      await handler(session, flags, ...(given.slice(0, -2) as Arguments))
+    } finally {
+      await session.close()
+    }
+  }
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import type { GetRow, Include } from '../../index.ts'
+import { run, storeCommand } from '../command.ts'
+import type { Interrupt } from '../interrupt.ts'
+import { addAsOf, addFilter, type FilterFlags, filterOf, type PastFlags, whole } from '../options.ts'
+import { jsonLine, type Output } from '../output.ts'
+import { recordCells, recordColumns } from '../record-table.ts'
+
+interface Flags extends FilterFlags, PastFlags {
+  limit?: number
+  offset: number
+  embeddings?: boolean
+}
+
+/** What people are shown unless they ask for more; machines get all. */
+const shownMax = 20
+
+/** `annals get`: records by id and filter. */
+export function get(interrupt: Interrupt): Command {
+  const command = storeCommand('get', {
+    summary: 'show records by id or filter, in insertion order',
+    description: `Shows records by id or filter, in insertion order: a table of at most ${shownMax} unless --limit says otherwise, or with --json all of them, one on each line, in the form that annals add takes.`,
+    examples: [
+      ['get notes', `the first ${shownMax}`],
+      ['get notes a b --embeddings', 'two records with their vectors'],
+      ['get notes --where \'{"year": {"$gte": 1900}}\' --contains iron', 'by metadata and document'],
+      ['get notes a --as-of 402', 'as it stood at position 402'],
+      ['get notes --json --embeddings > notes.jsonl', 'for machines'],
+    ],
+  })
+    .argument('<collection>', 'name or UUID')
+    .argument('[ids...]', 'only these')
+    .option('-n, --limit <count>', 'at most so many', whole(1))
+    .option('--offset <count>', 'leave out so many at the beginning', whole(0), 0)
+    .option('--embeddings', 'vectors, too')
+  return addAsOf(addFilter(command)).action(
+    run<Flags, [string, string[]]>(interrupt, async (session, flags, name, ids) => {
+      const { out } = session
+      const { limit = out.json ? undefined : shownMax, offset, embeddings = false } = flags
+      const include: Include[] = ['documents', 'metadatas', 'uris']
+      const collection = await session.readable(name)
+      const result = await collection.get({
+        ...(ids.length > 0 && { ids }),
+        ...filterOf(flags),
+        // One more than shown tells whether there are more.
+        ...(limit !== undefined && { limit: out.json ? limit : limit + 1 }),
+        offset,
+        include: embeddings ? [...include, 'embeddings'] : include,
+      })
+      const rows = result.rows()
+      if (out.json) for (const row of rows) await out.write(jsonLine(recordOf(row, embeddings)))
+      else await tellTable(out, rows.slice(0, limit), embeddings)
+      if (!out.json && rows.length > limit!) out.note('There are more; --limit and --offset show them.')
+    }),
+  )
+}
+
+async function tellTable(out: Output, rows: GetRow[], vectors: boolean): Promise<void> {
+  if (rows.length === 0) return out.note('No records.')
+  const table = await out.table(recordColumns(out.style, { vectors }))
+  await out.lines(table.lines(rows.map((row) => recordCells(row, { vectors }))))
+}
+
+/** As exports write it; a vector that was not asked for is left out. */
+function recordOf({ embedding, ...row }: GetRow, embeddings: boolean): object {
+  const { id, document, metadata, uri } = row
+  return embeddings ? { id, embedding, document, metadata, uri } : { id, document, metadata, uri }
+}

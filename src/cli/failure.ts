@@ -1,0 +1,68 @@
+/** How a failure is told on standard error, and which exit code it gives. */
+import pc from 'picocolors'
+import { AnnalsError, type ErrorCode, type Fate, messageOf } from '../errors.ts'
+
+/** 1: findings or failure; 2: a command line that cannot be understood; 130: interrupted. */
+export type ExitCode = 0 | 1 | 2 | 130
+
+/** These say that what was typed is wrong. */
+const usageCodes: ReadonlySet<ErrorCode> = new Set([
+  'invalid_argument',
+  'invalid_filter',
+  'unsupported_option',
+])
+
+const fates: Readonly<Record<Fate, string>> = {
+  not_written: 'nothing was written',
+  durable: 'what was written is durable',
+  indeterminate: 'it is not known whether the data was written',
+}
+
+/** A command line that commander admits and that makes no sense all the same. Exit code 2. */
+export class UsageError extends Error {
+  readonly hint: string | undefined
+
+  constructor(message: string, hint?: string) {
+    super(message)
+    this.hint = hint
+  }
+}
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError) return 2
+  return error instanceof AnnalsError && usageCodes.has(error.code) ? 2 : 1
+}
+
+/** One line of JSON for machines; for people what was wrong, and what to do next. */
+export function failureText(
+  error: unknown,
+  { asJson, colour }: { asJson: boolean; colour: boolean },
+): string {
+  const { code, hint, fate, position } = detailsOf(error)
+  const message = messageOf(error)
+  if (asJson) return `${JSON.stringify({ error: { code, message, hint, fate, position } })}\n`
+  const { red, dim } = pc.createColors(colour && process.env.NO_COLOR === undefined)
+  const lines = [`${red('error:')} ${message}${code === undefined ? '' : dim(` [${code}]`)}`]
+  if (hint !== undefined) lines.push(`${dim('  hint:')} ${hint}`)
+  // Of a command line that makes no sense, that goes without saying.
+  if (fate !== undefined && exitCodeOf(error) !== 2) lines.push(`${dim('  fate:')} ${fates[fate]}`)
+  if (position !== undefined) lines.push(`${dim('  position:')} ${position}`)
+  return `${lines.join('\n')}\n`
+}
+
+interface Details {
+  code?: ErrorCode | 'usage' | undefined
+  hint?: string | undefined
+  fate?: Fate | undefined
+  position?: number | undefined
+}
+
+function detailsOf(error: unknown): Details {
+  if (error instanceof UsageError) return { code: 'usage', hint: error.hint }
+  if (!(error instanceof AnnalsError)) return {}
+  const { code, hint, fate, position } = error
+  return { code, hint: code === 'store_locked' ? lockedHint : hint, fate, position }
+}
+
+const lockedHint =
+  'One process at a time works in a folder. If a server runs on it, ask that: replace --path by --url http://localhost:8000.'

@@ -1,0 +1,21 @@
+import type { Argument, Command, HelpConfiguration, Option } from 'commander'
+
+/** How help differs from commander's: a command's own options first, and less said where it goes without saying. */
+export const helpStyle: HelpConfiguration = {
+  subcommandTerm: (command: Command) => command.name(),
+  optionDescription: ({ description, defaultValue, envVar }: Option) => {
+    const fallback = typeof defaultValue === 'number' ? ` (default: ${defaultValue})` : ''
+    return `${description}${fallback}${envVar === undefined ? '' : ` [${envVar}]`}`
+  },
+  groupItems: <T extends Command | Option | Argument>(
+    all: T[],
+    visible: T[],
+    headingOf: (item: T) => string,
+  ) => {
+    const isOwn = (item: T) => headingOf(item) === 'Options:'
+    const groups = new Map<string, T[]>()
+    for (const item of [...all.filter(isOwn), ...all]) groups.set(headingOf(item), [])
+    for (const item of visible) groups.set(headingOf(item), [...(groups.get(headingOf(item)) ?? []), item])
+    return groups
+  },
+}

@@ -1,0 +1,25 @@
+import { CommanderError } from 'commander'
+import { type ExitCode, exitCodeOf, failureText } from './failure.ts'
+import { Interrupt } from './interrupt.ts'
+import { makeProgram } from './program.ts'
+
+/**
+ * Runs one command line, and answers its exit code: 0, 1 for findings and failures, 2 for a command line that
+ * cannot be understood, 130 when it was interrupted.
+ */
+export async function main(argv: readonly string[]): Promise<ExitCode> {
+  const interrupt = new Interrupt()
+  const program = makeProgram(interrupt)
+  interrupt.listen()
+  try {
+    await program.parseAsync(argv)
+    return interrupt.exitCode
+  } catch (error) {
+    // Commander has said by then what it has to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (interrupt.isHarmless(error)) return interrupt.exitCode
+    const asJson = argv.includes('--json')
+    process.stderr.write(failureText(error, { asJson, colour: process.stderr.isTTY === true }))
+    return exitCodeOf(error)
+  }
+}

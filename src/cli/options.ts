@@ -1,0 +1,169 @@
+/** The options that several commands share, and how their values are read. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Where, WhereDocument } from '../index.ts'
+
+/** Which store, and how to get at it. */
+export interface StoreFlags {
+  path?: string
+  tenant?: string
+  database?: string
+}
+
+/** How answers are written. */
+export interface OutputFlags {
+  json?: boolean
+  quiet?: boolean
+  color: boolean
+}
+
+/** Who writes, and why. */
+export interface WriteFlags {
+  actor?: string
+  reason?: string
+  idempotencyKey?: string
+}
+
+/** Which records. */
+export interface FilterFlags {
+  where?: Where
+  whereDocument?: WhereDocument
+  contains?: string
+}
+
+export interface PastFlags {
+  asOf?: string
+}
+
+/** A whole number of at least `min`. */
+export function whole(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value
+    throw new InvalidArgumentError(`It must be a whole number from ${min}.`)
+  }
+}
+
+/** A number between two others. */
+export function between(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() !== '' && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`)
+  }
+}
+
+/** A JSON object. */
+export function jsonObject(text: string): object {
+  const value = parsed(text)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw new InvalidArgumentError(`It must be a JSON object, such as '{"topic": "iron"}'.`)
+}
+
+/** A JSON array of numbers; repeated options gather. */
+export function vectors(text: string, before: number[][] = []): number[][] {
+  const value = parsed(text)
+  if (!Array.isArray(value) || !value.every((one) => typeof one === 'number'))
+    throw new InvalidArgumentError("It must be a JSON array of numbers, such as '[0.1, 0.2]'.")
+  return [...before, value]
+}
+
+/** Repeated options gather. */
+export function gathered(text: string, before: string[] = []): string[] {
+  return [...before, text]
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new InvalidArgumentError(`It is not valid JSON: ${(error as Error).message}.`)
+  }
+}
+
+const storeGroup = 'Which store:'
+const outputGroup = 'How it is told:'
+const writeGroup = 'What the log notes down:'
+
+export function addPath(command: Command): Command {
+  return command.addOption(
+    new Option('--path <folder>', 'the folder of a store (default: ./annals-data)')
+      .env('ANNALS_PATH')
+      .helpGroup(storeGroup),
+  )
+}
+
+export function addScope(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--tenant <name>', 'whose databases (default: default_tenant)')
+        .env('ANNALS_TENANT')
+        .helpGroup(storeGroup),
+    )
+    .addOption(
+      new Option('--database <name>', 'which of them (default: default_database)')
+        .env('ANNALS_DATABASE')
+        .helpGroup(storeGroup),
+    )
+}
+
+export function addOutput(command: Command): Command {
+  return command
+    .addOption(new Option('--json', 'one JSON value on each line').helpGroup(outputGroup))
+    .addOption(new Option('-q, --quiet', 'no progress and no notes').helpGroup(outputGroup))
+    .addOption(new Option('--no-color', 'no colours, as with NO_COLOR').helpGroup(outputGroup))
+}
+
+/** `keyed`: with a key that makes repeating it harmless. */
+export function addWrite(command: Command, { keyed }: { keyed: boolean }): Command {
+  command
+    .addOption(
+      new Option('--actor <name>', 'who is responsible (default: the user of this system)')
+        .env('ANNALS_ACTOR')
+        .helpGroup(writeGroup),
+    )
+    .addOption(new Option('--reason <text>', 'why').helpGroup(writeGroup))
+  if (!keyed) return command
+  return command.addOption(
+    new Option('--idempotency-key <key>', 'a key that makes repeating it harmless').helpGroup(writeGroup),
+  )
+}
+
+export function addFilter(command: Command): Command {
+  return command
+    .option('--where <json>', 'only records whose metadata fits, in the filter language', jsonObject)
+    .option('--where-document <json>', 'only records whose document fits', jsonObject)
+    .option('--contains <text>', 'only records whose document contains this')
+}
+
+export function addAsOf(command: Command): Command {
+  return command.option('--as-of <point>', 'as it stood then: a position, an ISO 8601 time, or tag:NAME')
+}
+
+/** The filter that the options ask for, as the API takes it. */
+export function filterOf({ where, whereDocument, contains }: FilterFlags): {
+  where?: Where
+  whereDocument?: WhereDocument
+} {
+  const documents = [whereDocument, contains === undefined ? undefined : { $contains: contains }]
+  const given = documents.filter((one) => one !== undefined)
+  return {
+    ...(where !== undefined && { where }),
+    ...(given.length === 1 && { whereDocument: given[0]! }),
+    ...(given.length === 2 && { whereDocument: { $and: given } }),
+  }
+}
+
+/** How a collection is made, where it must be. */
+export interface CreationFlags {
+  space?: 'l2' | 'cosine' | 'ip'
+}
+
+export function addCreation(command: Command): Command {
+  return command.addOption(
+    new Option('--space <space>', 'how a new collection compares vectors (default: l2)').choices([
+      'l2',
+      'cosine',
+      'ip',
+    ]),
+  )
+}

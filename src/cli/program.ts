@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { add } from './commands/add.ts'
+import { collections } from './commands/collections.ts'
+import { count } from './commands/count.ts'
+import { get } from './commands/get.ts'
+import { history } from './commands/history.ts'
+import { query } from './commands/query.ts'
+import { helpStyle } from './help-style.ts'
+import type { Interrupt } from './interrupt.ts'
+
+type MakeCommand = (interrupt: Interrupt) => Command
+
+/** In the order in which help tells them. */
+const groups: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
+  ['Records:', [collections, count, get, query, add]],
+  ['Past and audit:', [history]],
+]
+
+const environment = [
+  ['ANNALS_PATH', 'the folder of a store, as --path'],
+  ['ANNALS_TENANT', 'as --tenant'],
+  ['ANNALS_DATABASE', 'as --database'],
+  ['ANNALS_ACTOR', 'who writes, as --actor'],
+  ['NO_COLOR', 'no colours, whatever its value'],
+] as const
+
+/** The whole command line. What a command works with is only loaded when it runs. */
+export function makeProgram(interrupt: Interrupt): Command {
+  const program = new Command('annals')
+    .description(
+      'A vector store with a memory: every change is kept in a durable log, and can be read, proven and replayed.',
+    )
+    .usage('<command> [options]')
+    .version(version(), '-v, --version', 'the version of annals')
+    .helpOption('-h, --help', 'this help')
+    .configureHelp(helpStyle)
+    .addHelpText('after', environmentHelp())
+    .showHelpAfterError('Run annals --help, or annals <command> --help, to see what there is.')
+  for (const [heading, commands] of groups) {
+    program.commandsGroup(heading)
+    for (const make of commands) program.addCommand(make(interrupt))
+  }
+  program.helpCommand('help [command]', 'the same as --help')
+  program.exitOverride()
+  for (const command of program.commands)
+    command.copyInheritedSettings(program).helpOption('-h, --help', 'this help')
+  return program
+}
+
+function environmentHelp(): string {
+  const width = Math.max(...environment.map(([name]) => name.length))
+  const lines = environment.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`)
+  return `\nEnvironment:\n${lines.join('\n')}\n\nExit codes: 0 done, 1 findings or failure, 2 not understood, 130 interrupted.`
+}
+
+function version(): string {
+  const { version: text } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string }
+  return text
+}

@@ -1,0 +1,119 @@
+import { userInfo } from 'node:os'
+import type { Client, Collection, Point, ReadableCollection, WriteOptions } from '../index.ts'
+import type { Interrupt } from './interrupt.ts'
+import type { CreationFlags, OutputFlags, PastFlags, StoreFlags, WriteFlags } from './options.ts'
+import { Output } from './output.ts'
+import { Progress } from './progress.ts'
+import { checkHoldsStore, defaultFolder } from './store-folder.ts'
+
+const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
+/** Flags that a command may have been given. */
+export type SessionFlags = StoreFlags & OutputFlags & PastFlags & WriteFlags
+
+/** What one command works with. The store is opened when it is first asked for, and closed after the command. */
+export class Session {
+  readonly out: Output
+  readonly progress: Progress
+  readonly #flags: SessionFlags
+  readonly #interrupt: Interrupt
+  #client: Client | null = null
+
+  constructor(flags: SessionFlags, interrupt: Interrupt) {
+    const { json = false, quiet = false, color } = flags
+    this.out = new Output({ json, quiet, color })
+    this.progress = new Progress(this.out)
+    this.#flags = flags
+    this.#interrupt = interrupt
+  }
+
+  /** Fires when the command is to stop. */
+  get signal(): AbortSignal {
+    return this.#interrupt.signal
+  }
+
+  /** The command found something, or did not do all of it: exit code 1. */
+  fail(): void {
+    this.#interrupt.exitCode = 1
+  }
+
+  /** The command ends by being interrupted, which is no failure. */
+  expectInterrupt(): void {
+    this.#interrupt.expect()
+  }
+
+  /** The store that the options name; refused where there is none, unless `create`. */
+  async client({ create = false }: { create?: boolean } = {}): Promise<Client> {
+    this.#client ??= await this.#open(create)
+    return this.#client
+  }
+
+  /** A collection by name or UUID. */
+  async collection(name: string): Promise<Collection> {
+    const client = await this.client()
+    return uuid.test(name) ? client.getCollectionById({ id: name }) : client.getCollection({ name })
+  }
+
+  /** The same, made with the store around it where it is not there. */
+  async creatable(name: string, { space }: CreationFlags): Promise<Collection> {
+    const client = await this.client({ create: true })
+    const configuration = { hnsw: space === undefined ? {} : { space } }
+    return client.getOrCreateCollection({ name, configuration }, this.author())
+  }
+
+  /** The same to read, as of the point that `--as-of` names. */
+  async readable(name: string): Promise<ReadableCollection> {
+    const { asOf } = this.#flags
+    if (asOf === undefined) return this.collection(name)
+    const view = (await this.client()).asOf(await this.point(asOf))
+    return uuid.test(name) ? view.getCollectionById({ id: name }) : view.getCollection({ name })
+  }
+
+  /** A point of the past, as typed. */
+  async point(text: string): Promise<Point> {
+    const { parsePoint } = await import('../wire/point.ts')
+    return parsePoint(text)
+  }
+
+  /** What the log shall note down with a write: who, and why. */
+  author(): { actor?: string; reason?: string } {
+    const { actor = userName(), reason } = this.#flags
+    return { ...(actor !== undefined && { actor }), ...(reason !== undefined && { reason }) }
+  }
+
+  /** The same with the key that makes repeating it harmless. */
+  write(): WriteOptions {
+    const { idempotencyKey } = this.#flags
+    return { ...this.author(), ...(idempotencyKey !== undefined && { idempotencyKey }) }
+  }
+
+  async close(): Promise<void> {
+    this.progress.end()
+    await this.#client?.close()
+  }
+
+  async #open(create: boolean): Promise<Client> {
+    const { path, tenant, database } = this.#flags
+    if (!create) checkHoldsStore(path)
+    const { PersistentClient } = await import('../index.ts')
+    const client = new PersistentClient({
+      path: path ?? defaultFolder,
+      ...(tenant !== undefined && { tenant }),
+      ...(database !== undefined && { database }),
+      onProgress: ({ position, head }) =>
+        this.progress.tell({ label: 'applying the log', done: position, total: head, unit: 'operations' }),
+    })
+    await client.open()
+    this.progress.end()
+    return client
+  }
+}
+
+function userName(): string | undefined {
+  try {
+    return userInfo().username
+  } catch {
+    // A container's user need not have a name.
+    return undefined
+  }
+}

@@ -1,0 +1,29 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { UsageError } from './failure.ts'
+
+/** Where a store lies when nobody says; that of `PersistentClient`. */
+export const defaultFolder = './annals-data'
+
+/**
+ * Whether there is a store in a folder, be it damaged. Opening would create one, which a command that only reads,
+ * with a name mistyped, must not do.
+ */
+export function holdsStore(folder: string): boolean {
+  const log = join(folder, 'log')
+  if (existsSync(log) && readdirSync(log).length > 0) return true
+  return existsSync(join(folder, 'metadata.sqlite3'))
+}
+
+/** Throws unless there is a store in the folder. */
+export function checkHoldsStore(folder: string | undefined): void {
+  const path = folder ?? defaultFolder
+  if (holdsStore(path)) return
+  const what = existsSync(path) ? 'holds no store' : 'does not exist'
+  throw new UsageError(
+    `The folder ${resolve(path)} ${what}.`,
+    folder === undefined
+      ? 'Name the folder of a store with --path.'
+      : 'Check the spelling. annals add --create and annals import make a new store.',
+  )
+}

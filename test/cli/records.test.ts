@@ -1,0 +1,145 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { annals, json, lines, temporary } from './support.ts'
+
+const folder = temporary()
+const path = join(folder, 'store')
+const records = [
+  { id: 'a', document: 'Iron rusts.', metadata: { topic: 'metal', year: 1868 } },
+  { id: 'b', document: 'Gold is soft. 金は柔らかい', metadata: { topic: 'metal' }, uri: 'file:///b' },
+  { id: 'c', document: 'Paper burns\nand \u001b[31mglows.' },
+]
+
+beforeAll(async () => {
+  await json(['add', 'notes', '--create', '--path', path, '--actor', 'ada'], { input: lines(records) })
+})
+
+describe('for machines', () => {
+  test('collections', async () => {
+    expect(await json(['collections', '--path', path])).toEqual([
+      expect.objectContaining({ name: 'notes', records: 3, metadata: null }),
+    ])
+  })
+
+  test('count, all and filtered, now and then', async () => {
+    expect(await json(['count', 'notes', '--path', path])).toEqual([{ count: 3 }])
+    expect(await json(['count', 'notes', '--path', path, '--where', '{"topic": "metal"}'])).toEqual([
+      { count: 2 },
+    ])
+    expect(await json(['count', 'notes', '--path', path, '--as-of', '1'])).toEqual([{ count: 0 }])
+  })
+
+  test('get gives records back as add takes them', async () => {
+    const got = await json(['get', 'notes', '--path', path])
+    expect(got).toEqual(records.map((record) => ({ metadata: null, uri: null, ...record })))
+    const [first] = await json<{ embedding: number[] }>(['get', 'notes', 'a', '--embeddings', '--path', path])
+    expect(first!.embedding).toHaveLength(384)
+    expect(await json(['get', 'notes', '--contains', 'soft', '--path', path])).toHaveLength(1)
+  })
+
+  test('query by text and by vector', async () => {
+    const [nearest, ...others] = await json(['query', 'notes', 'iron rusts', '-n', '2', '--path', path])
+    expect(nearest).toMatchObject({ query: 0, id: 'a', document: 'Iron rusts.' })
+    expect(others).toHaveLength(1)
+    const [{ embedding }] = (await json(['get', 'notes', 'b', '--embeddings', '--path', path])) as [
+      { embedding: number[] },
+    ]
+    const vector = JSON.stringify(embedding)
+    const found = await json(['query', 'notes', '--vector', vector, '-n', '1', '--path', path])
+    expect(found).toMatchObject([{ id: 'b', distance: 0 }])
+  })
+
+  test('history, with who and why', async () => {
+    const changed = lines([{ id: 'c', document: 'Paper burns.' }])
+    await json(['add', 'notes', '--upsert', '--path', path, '--reason', 'too bright'], { input: changed })
+    const versions = await json(['history', 'notes', 'c', '--path', path])
+    expect(versions).toMatchObject([
+      { type: 'add', actor: 'ada', reason: null, before: null },
+      { type: 'update', reason: 'too bright', after: { document: 'Paper burns.' } },
+    ])
+  })
+
+  test('add tells records that are left out, and exits with 1', async () => {
+    const input = `${lines([{ id: 'd', document: 'Tin is light.' }])}{"id": ""}\nno JSON\n`
+    const { status, stdout } = await annals(
+      ['add', 'notes', '--skip-bad', '--upsert', '--json', '--path', path],
+      { input },
+    )
+    expect(status).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({ records: 1, failed: 2, failures: [{ line: 2 }, { line: 3 }] })
+  })
+})
+
+describe('for people', () => {
+  test('tables without colours in a pipe, and without what a terminal would obey', async () => {
+    const { stdout, stderr, status } = await annals(['get', 'notes', '--as-of', '4', '--path', path])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout.split('\n')).toEqual([
+      'ID  DOCUMENT                     METADATA',
+      'a   Iron rusts.                  topic=metal year=1868',
+      'b   Gold is soft. 金は柔らかい   topic=metal uri=file:///b',
+      'c   Paper burns and \ufffd[31mglows.',
+      '',
+    ])
+    expect(stdout).not.toContain('\u001b')
+  })
+
+  test('a note on standard error where there is more than the table shows', async () => {
+    const { stdout, stderr } = await annals(['get', 'notes', '--limit', '1', '--path', path])
+    expect(stdout.split('\n')).toHaveLength(3)
+    expect(stderr).toBe('There are more; --limit and --offset show them.\n')
+  })
+})
+
+describe('failures', () => {
+  test('a command that reads makes no store of a folder that is mistyped', async () => {
+    const mistyped = join(folder, 'sotre')
+    const { status, stderr, stdout } = await annals(['count', 'notes', '--path', mistyped])
+    expect(status).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toContain(
+      `error: The folder ${mistyped} does not exist. [usage]\n  hint: Check the spelling.`,
+    )
+    expect(existsSync(mistyped)).toBe(false)
+    const without = temporary()
+    expect((await annals(['get', 'notes'], { cwd: without })).stderr).toContain('annals-data does not exist')
+    expect(readdirSync(without)).toEqual([])
+  })
+
+  test('nor does add without --create', async () => {
+    const { status } = await annals(['add', 'notes', '--path', join(folder, 'new')], {
+      input: lines(records),
+    })
+    expect(status).toBe(2)
+    expect(existsSync(join(folder, 'new'))).toBe(false)
+    const other = await annals(['add', 'other', '--path', path], { input: lines(records) })
+    expect(other).toMatchObject({ status: 1, stdout: '' })
+    expect(other.stderr).toContain('[collection_not_found]')
+  })
+
+  test.each([
+    [['count'], 'missing required argument'],
+    [['count', 'notes', '--where', 'topic'], 'It is not valid JSON'],
+    [['get', 'notes', '--limit', 'many'], 'must be a whole number'],
+    [['query', 'notes', '--path', path], 'Give either texts or --vector'],
+    [
+      ['get', 'notes', '--where', '{"a": {"$near": 1}}', '--path', path],
+      '[invalid_filter]\n  hint: On metadata',
+    ],
+    [['count', 'notes', '--as-of', '???', '--path', path], 'is no point of the past'],
+    [['conut', 'notes'], "unknown command 'conut'\n(Did you mean count?)"],
+  ])('%j is not understood: exit code 2', async (args, message) => {
+    const { status, stderr, stdout } = await annals(args)
+    expect(stderr).toContain(message)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  })
+
+  test('with --json they are one line of JSON on standard error', async () => {
+    const { status, stderr, stdout } = await annals(['count', 'none', '--json', '--path', path])
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(JSON.parse(stderr)).toEqual({
+      error: { code: 'collection_not_found', message: 'Collection [none] does not exist.' },
+    })
+  })
+})
