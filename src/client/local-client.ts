@@ -8,7 +8,7 @@ import { collectionOf } from '../audit/operation.ts'
 import type { ConsistencyProof, InclusionProof } from '../audit/proofs.ts'
 import type { ProofOptions } from '../audit/prover.ts'
 import type { CareCommand, CatalogCommand } from '../commands/command.ts'
-import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
+import { validateWriteOptions } from '../commands/validate.ts'
 import type { Outcome } from '../commands/writer.ts'
 import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -23,17 +23,8 @@ import { type ChangeFeed, type ChangeOptions, changeFeed } from '../readers/chan
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
 import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
-import { checkConfiguration } from '../validation/configuration.ts'
 import { checkRetention } from '../validation/retention.ts'
-import {
-  checkIds,
-  checkInteger,
-  checkKeys,
-  checkName,
-  checkObject,
-  checkText,
-  invalid,
-} from '../validation/values.ts'
+import { checkInteger, checkKeys, checkName, checkObject, checkText } from '../validation/values.ts'
 import type {
   Client,
   Collection,
@@ -52,12 +43,21 @@ import { checkProofOptions, checkRepairOptions, checkVerifyOptions } from './aud
 import { backupStore } from './backup-store.ts'
 import { CallOrder } from './call-order.ts'
 import { validateChangeOptions } from './change-options.ts'
+import {
+  checkCreation,
+  checkDatabase,
+  checkErasure,
+  checkNamed,
+  checkRetentionScope,
+  checkSought,
+  checkVacuum,
+} from './client-requests.ts'
 import { ClientView, checkPage, collectionNamed, collectionWithId } from './client-view.ts'
-import { choose, chooseFor, type GivenFunction } from './embedding-choice.ts'
+import { chooseFor, type GivenFunction } from './embedding-choice.ts'
 import { LocalCollection } from './local-collection.ts'
 import { checkLogOptions, logSelection } from './log-options.ts'
 import { operationsIn } from './operation-scope.ts'
-import { checkReindexOptions, checkRun } from './reindex-options.ts'
+import { checkReindexOptions } from './reindex-options.ts'
 import { positionOf, ReadPoint, resolveBoth, type Session } from './session.ts'
 import { storeStats } from './stats.ts'
 
@@ -190,30 +190,30 @@ export class LocalClient implements Client, Session {
 
   deleteCollection(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt> {
     return this.#receipt(() => {
-      const name = checkText(named(options, 'deleteCollection').name, 'name', limits.nameLengthMax)
+      const name = checkSought(options, 'deleteCollection')
       return { kind: 'delete-collection', tenant: this.tenant, database: this.database, name }
     }, write)
   }
 
   createTenant(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt> {
     return this.#receipt(
-      () => ({ kind: 'create-tenant', tenant: checkName(named(options, 'createTenant').name, 'name') }),
+      () => ({ kind: 'create-tenant', tenant: checkName(checkNamed(options, 'createTenant').name, 'name') }),
       write,
     )
   }
 
   async getTenant(options: { name: string }): Promise<Tenant> {
-    const name = checkText(named(options, 'getTenant').name, 'name', limits.nameLengthMax)
+    const name = checkSought(options, 'getTenant')
     if ((await this.store()).catalog.hasTenant(name)) return { name }
     throw new AnnalsError('tenant_not_found', `The tenant ${show(name)} does not exist.`)
   }
 
   createDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
-    return this.#receipt(() => this.#databaseCommand('create-database', options), write)
+    return this.#receipt(() => ({ kind: 'create-database', ...checkDatabase(options, this.tenant) }), write)
   }
 
   async getDatabase(options: { name: string; tenant?: string }): Promise<Database> {
-    const { tenant, database } = this.#databaseCommand('get-database', options)
+    const { tenant, database } = checkDatabase(options, this.tenant)
     const row = (await this.store()).catalog.database(tenant, database)
     if (row !== undefined) return { id: row.id, name: row.name, tenant: row.tenant }
     throw new AnnalsError(
@@ -231,7 +231,7 @@ export class LocalClient implements Client, Session {
   }
 
   deleteDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
-    return this.#receipt(() => this.#databaseCommand('delete-database', options), write)
+    return this.#receipt(() => ({ kind: 'delete-database', ...checkDatabase(options, this.tenant) }), write)
   }
 
   async tag(name: string, point: Point, write?: WriteOptions): Promise<WriteReceipt> {
@@ -257,36 +257,21 @@ export class LocalClient implements Client, Session {
     write?: WriteOptions,
   ): Promise<WriteReceipt> {
     const checked = checkRetention(retention)
-    checkKeys(checkObject(options, 'setRetention'), ['collection'], 'setRetention')
-    if (options.collection !== undefined)
-      checkText(options.collection, 'setRetention.collection', limits.nameLengthMax)
+    const named = checkRetentionScope(options)
     const store = await this.store()
-    const collection = options.collection === undefined ? null : this.#collectionId(store, options.collection)
+    const collection = named === undefined ? null : this.#collectionId(store, named)
     return this.#receipt(() => ({ kind: 'set-retention', collection, retention: checked }), write)
   }
 
   async vacuum(options: VacuumOptions = {}, write?: WriteOptions): Promise<VacuumReport> {
-    const given = checkObject(options, 'vacuum')
-    checkKeys(given, ['dryRun', 'signal', 'onProgress'], 'vacuum')
-    checkRun(given, 'vacuum')
-    if (given.dryRun !== undefined && typeof given.dryRun !== 'boolean')
-      throw invalid('vacuum.dryRun', 'must be true or false', given.dryRun)
-    const { actor, reason, ...rest } = validateWriteOptions(write)
-    // One vacuum is many writes: a key or a position that fits the first would not fit the others.
-    checkKeys(rest, [], 'vacuum')
-    const who = { ...(actor !== undefined && { actor }), ...(reason !== undefined && { reason }) }
+    const who = checkVacuum(options, write)
     return (await this.store()).caretaker.vacuum(options, who)
   }
 
   async erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure> {
-    const given = checkObject(options, 'erase')
-    checkKeys(given, ['collection', 'ids'], 'erase')
-    const ids = checkIds(given.ids)
+    const { collection: named, ids } = checkErasure(options)
     const store = await this.store()
-    const collection = this.#collectionId(
-      store,
-      checkText(given.collection, 'collection', limits.nameLengthMax),
-    )
+    const collection = this.#collectionId(store, named)
     return store.erase(collection, ids, validateWriteOptions(write))
   }
 
@@ -370,38 +355,15 @@ export class LocalClient implements Client, Session {
   }
 
   async #create(options: CreateCollectionOptions, write: unknown, getOrCreate: boolean): Promise<Collection> {
-    const { outcome, store } = await this.#submit(() => this.#createCommand(options, getOrCreate), write)
+    const { outcome, store } = await this.#submit(() => {
+      const { tenant, database } = this
+      return { kind: 'create-collection', tenant, database, ...checkCreation(options), getOrCreate }
+    }, write)
     const row =
       outcome.collection === null
         ? collectionNamed(store, this, { name: options.name }, null)
         : store.reader.collection(outcome.collection, null)
     return this.#collection(row, options.embeddingFunction)
-  }
-
-  #createCommand(options: CreateCollectionOptions, getOrCreate: boolean): CatalogCommand {
-    const given = checkObject(options, 'createCollection')
-    checkKeys(given, ['name', 'metadata', 'configuration', 'embeddingFunction'], 'createCollection')
-    const name = checkName(given.name, 'name')
-    const metadata = validateCollectionMetadata(given.metadata)
-    const { embeddingFunction, configuration: described } = choose(options.embeddingFunction)
-    // Only a function that was asked for may choose the space; the default is Chroma's.
-    const space = options.embeddingFunction == null ? undefined : embeddingFunction?.defaultSpace?.()
-    const configuration = checkConfiguration(given.configuration, metadata, space, described)
-    const { tenant, database } = this
-    return { kind: 'create-collection', tenant, database, name, metadata, configuration, getOrCreate }
-  }
-
-  #databaseCommand<K extends string>(
-    kind: K,
-    options: unknown,
-  ): { kind: K; tenant: string; database: string } {
-    const given = checkObject(options, 'database')
-    checkKeys(given, ['name', 'tenant'], 'database')
-    return {
-      kind,
-      tenant: checkName(given.tenant ?? this.tenant, 'tenant'),
-      database: checkName(given.name, 'name'),
-    }
   }
 
   #collection(row: CollectionRow, given: GivenFunction): LocalCollection {
@@ -442,12 +404,6 @@ export class LocalClient implements Client, Session {
     }
     return operationsIn(store.catalog, this)
   }
-}
-
-function named(options: unknown, place: string): Record<string, unknown> {
-  const given = checkObject(options, place)
-  checkKeys(given, ['name'], place)
-  return given
 }
 
 function packageVersion(): string {
