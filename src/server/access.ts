@@ -74,6 +74,15 @@ export function actorFor(identity: Identity, given: string | undefined): string 
   return identity.role === 'admin' ? given : null
 }
 
+/**
+ * The idempotency key that stands in the log. Keys count for the whole store, so whoever is bound to a tenant has
+ * keys of that tenant's own: nobody can take, guess or learn another tenant's.
+ */
+export function idempotencyKeyFor(identity: Identity | null, given: string): string {
+  // A tenant's name holds no colon.
+  return identity === null || identity.tenant === null ? given : `${identity.tenant}:${given}`
+}
+
 /** Whether a tenant and database are within what an identity may see. */
 export function reaches(identity: Identity, scope: AccessScope, target: Target): boolean {
   if (identity.tenant === null) return true
