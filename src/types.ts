@@ -65,9 +65,12 @@ export interface HnswConfiguration {
   sync_threshold: number
 }
 
-/** Which embedding function a collection was created with, as Chroma writes it down. */
+/**
+ * Which embedding function a collection was created with, as Chroma writes it down. Only `known` ones have a name
+ * and a configuration that say which it was; `unknown` comes from Chroma's clients alone.
+ */
 export interface EmbeddingFunctionConfiguration {
-  type: 'known' | 'legacy'
+  type: 'known' | 'legacy' | 'unknown'
   name: string
   config: Record<string, unknown>
 }

@@ -98,6 +98,12 @@ export class Catalog {
     return rows.slice(offset, offset + limit)
   }
 
+  /** The databases of every tenant, as they are now. */
+  allDatabases(): DatabaseRow[] {
+    const sql = 'SELECT key, id, tenant, name FROM databases WHERE died IS NULL ORDER BY key'
+    return [defaultDatabaseRow, ...this.#all<DatabaseRow>(sql)]
+  }
+
   collection(tenant: string, database: string, name: string, at: At = null): CollectionRow | undefined {
     if (at === null)
       return this.#get<CollectionRow>(

@@ -1,0 +1,219 @@
+/**
+ * What a server needs of an open store beyond the methods of a client: collections by their UUID alone, each
+ * write with its receipt, and the rows that Chroma's answers are made of. Inside the package only.
+ */
+import type { CreateCollectionCommand, ModifyCollectionCommand } from '../commands/command.ts'
+import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
+import { AnnalsError, show } from '../errors.ts'
+import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
+import { checkPoint } from '../readers/read-request.ts'
+import type { Store } from '../store.ts'
+import type {
+  CollectionInfo,
+  EmbeddingFunctionConfiguration,
+  Point,
+  WriteOptions,
+  WriteReceipt,
+} from '../types.ts'
+import { checkConfiguration, checkConfigurationUpdate } from '../validation/configuration.ts'
+import { checkName, checkUuid } from '../validation/values.ts'
+import type { ListOptions, ReadableCollection } from './api.ts'
+import type { LocalClient } from './local-client.ts'
+import { LocalCollection } from './local-collection.ts'
+import { positionOf } from './session.ts'
+
+/** A tenant and one of its databases. */
+export interface DatabaseName {
+  tenant: string
+  database: string
+}
+
+/** A collection as Chroma's answers describe it. */
+export interface CollectionDetails extends CollectionInfo {
+  /** Position of its newest operation record. */
+  lastPosition: number
+}
+
+/** An open collection, and what is known of it. */
+export interface FoundCollection {
+  details: CollectionDetails
+  /** Makes no embeddings: whoever calls a server brings them. */
+  collection: LocalCollection
+}
+
+/** What a collection is created from. */
+export interface NewCollection {
+  name: string
+  metadata: unknown
+  /** `{ hnsw }`, not checked yet; `undefined` for the defaults. */
+  configuration: { hnsw: Record<string, unknown> } | undefined
+  embeddingFunction: EmbeddingFunctionConfiguration | null
+  /** An existing collection of that name is the answer, as it is. */
+  getOrCreate: boolean
+}
+
+/** What is `undefined` stays as it is. */
+export interface CollectionChanges {
+  name: string | undefined
+  /** Replaces the metadata. */
+  metadata: unknown
+  hnsw: Record<string, unknown> | undefined
+  embeddingFunction: EmbeddingFunctionConfiguration | undefined
+}
+
+/** A collection, and what the write did that was about it. */
+export interface WrittenCollection {
+  details: CollectionDetails
+  receipt: WriteReceipt
+}
+
+/** The store of one client, seen from above all tenants. */
+export class StoreAccess {
+  readonly client: LocalClient
+
+  constructor(client: LocalClient) {
+    this.client = client
+  }
+
+  /** Whether the store is open and takes calls; opens it where it is not open yet. */
+  async isReady(): Promise<boolean> {
+    const store = await this.client.store().catch(() => null)
+    return store !== null && !store.isClosed
+  }
+
+  /**
+   * The live collection with a UUID, whatever its tenant and database; with `within` only in that one.
+   * Throws `invalid_argument` for what is no UUID, `collection_not_found`.
+   */
+  async collection(id: string, within?: DatabaseName): Promise<FoundCollection> {
+    const uuid = checkUuid(id, 'collection_id')
+    const store = await this.client.store()
+    const row = store.catalog.collectionById(uuid)
+    if (row === undefined || !isWithin(row, within)) throw notFound(uuid)
+    return this.#found(row)
+  }
+
+  /** The same for reads as of a point: the collection may have been deleted since. */
+  async collectionAt(
+    id: string,
+    point: Point,
+    within?: DatabaseName,
+  ): Promise<{ details: CollectionDetails; collection: ReadableCollection }> {
+    const uuid = checkUuid(id, 'collection_id')
+    const store = await this.client.store()
+    const at = await positionOf(store, checkPoint(point))
+    const row = store.reader.collection(uuid, at)
+    if (!isWithin(row, within)) throw notFound(uuid)
+    const { details, collection } = this.#found(row)
+    return { details, collection: collection.asOf(at) }
+  }
+
+  /** By name, now or as of a point. Throws `collection_not_found`. */
+  async collectionNamed(scope: DatabaseName, name: string, point?: Point): Promise<CollectionDetails> {
+    const store = await this.client.store()
+    const at = await positionAt(store, point)
+    const row = store.catalog.collection(scope.tenant, scope.database, name, at)
+    if (row !== undefined) return detailsOf(row)
+    throw new AnnalsError('collection_not_found', `Collection [${name}] does not exist.`)
+  }
+
+  /** In the order of their creation. */
+  async collections(scope: DatabaseName, page: ListOptions, point?: Point): Promise<CollectionDetails[]> {
+    const store = await this.client.store()
+    const at = await positionAt(store, point)
+    return store.catalog.collections(scope.tenant, scope.database, at, page).map(detailsOf)
+  }
+
+  async countCollections(scope: DatabaseName, point?: Point): Promise<number> {
+    const store = await this.client.store()
+    return store.catalog.countCollections(scope.tenant, scope.database, await positionAt(store, point))
+  }
+
+  /** Every tenant's databases, the default one included. */
+  async allDatabases(): Promise<DatabaseName[]> {
+    const { catalog } = await this.client.store()
+    return catalog.allDatabases().map(({ tenant, name }) => ({ tenant, database: name }))
+  }
+
+  /** Errors: `collection_exists`, `database_not_found`. */
+  async createCollection(
+    scope: DatabaseName,
+    wanted: NewCollection,
+    write?: WriteOptions,
+  ): Promise<WrittenCollection> {
+    const metadata = validateCollectionMetadata(wanted.metadata)
+    const { configuration, embeddingFunction, getOrCreate } = wanted
+    const command: CreateCollectionCommand = {
+      kind: 'create-collection',
+      ...scope,
+      name: checkName(wanted.name, 'name'),
+      metadata,
+      configuration: checkConfiguration(configuration, metadata, undefined, embeddingFunction),
+      getOrCreate,
+    }
+    const options = validateWriteOptions(write)
+    const store = await this.client.store()
+    const { receipt, collection } = await store.writer.submit({ command, options })
+    const row =
+      collection === null
+        ? store.catalog.collection(scope.tenant, scope.database, command.name)
+        : store.catalog.collectionById(collection)
+    if (row === undefined) throw notFound(command.name)
+    return { details: detailsOf(row), receipt }
+  }
+
+  /** Errors: `collection_not_found`, `collection_exists`, `unsupported_option`. */
+  async modifyCollection(
+    id: string,
+    changes: CollectionChanges,
+    within?: DatabaseName,
+    write?: WriteOptions,
+  ): Promise<WriteReceipt> {
+    const { details } = await this.collection(id, within)
+    const { name, hnsw, embeddingFunction } = changes
+    const changesConfiguration = hnsw !== undefined || embeddingFunction !== undefined
+    const command: ModifyCollectionCommand = {
+      kind: 'modify-collection',
+      collection: details.id,
+      name: name === undefined ? undefined : checkName(name, 'new_name'),
+      metadata: validateCollectionMetadata(changes.metadata) ?? undefined,
+      configuration: changesConfiguration
+        ? (old) => ({
+            ...checkConfigurationUpdate(old, hnsw === undefined ? {} : { hnsw }),
+            embedding_function: embeddingFunction ?? old.embedding_function,
+          })
+        : undefined,
+    }
+    const options = validateWriteOptions(write)
+    const store = await this.client.store()
+    return (await store.writer.submit({ command, options })).receipt
+  }
+
+  #found(row: CollectionRow): FoundCollection {
+    const { tenant, database } = row
+    const details = detailsOf(row)
+    return {
+      details,
+      collection: new LocalCollection(this.client.scope({ tenant, database }), details, null),
+    }
+  }
+}
+
+function detailsOf(row: CollectionRow): CollectionDetails {
+  return { ...collectionInfo(row), lastPosition: row.last_position }
+}
+
+function isWithin(row: CollectionRow, within: DatabaseName | undefined): boolean {
+  return within === undefined || (row.tenant === within.tenant && row.database === within.database)
+}
+
+function positionAt(store: Store, point: Point | undefined): Promise<number | null> {
+  return point === undefined ? Promise.resolve(null) : positionOf(store, checkPoint(point))
+}
+
+function notFound(id: string): AnnalsError {
+  return new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`, {
+    fate: 'not_written',
+    hint: `No collection has the id or name ${show(id)} now.`,
+  })
+}

@@ -1,0 +1,116 @@
+/** The bodies of record calls, read: what has the wrong shape is refused, what remains goes to the store as it is. */
+import { show } from '../../errors.ts'
+import { limits } from '../../limits.ts'
+import type { Include, MetadataUpdate } from '../../types.ts'
+import { wrongValue } from '../http-error.ts'
+import { embeddingRows, optionalEmbeddingRows, queryRows } from './embeddings.ts'
+import { metadata, metadataUpdate } from './metadata.ts'
+import { list, object, oneOf, optional, type Shape, text, uint32 } from './shape.ts'
+
+/** One record of a write, before what belongs to one id is brought together. */
+export interface WireRecord {
+  id: string
+  embedding: Float32Array | null
+  document: string | null
+  uri: string | null
+  metadata: MetadataUpdate | null
+}
+
+/** Which records a read or a delete is about. */
+export interface WireSelection {
+  ids: string[] | null
+  where: unknown
+  whereDocument: unknown
+}
+
+export interface GetPayload extends WireSelection {
+  limit: number | null
+  offset: number | null
+  include: Include[]
+}
+
+export interface QueryPayload extends WireSelection {
+  queryEmbeddings: Float32Array[]
+  nResults: number
+  include: Include[]
+}
+
+export interface DeletePayload extends WireSelection {
+  limit: number | null
+}
+
+const includes: readonly Include[] = ['distances', 'documents', 'embeddings', 'metadatas', 'uris']
+const texts: Shape<(string | null)[] | null> = optional(list(optional(text)))
+
+/** The records of an add, update or upsert. */
+export function recordsPayload(kind: 'add' | 'update' | 'upsert', body: unknown): WireRecord[] {
+  const given = object(body, 'body')
+  const ids = list(text)(given.ids, 'ids')
+  const rows = kind === 'update' ? optional(optionalEmbeddingRows) : embeddingRows
+  const embeddings = rows(given.embeddings, 'embeddings')
+  const documents = texts(given.documents, 'documents')
+  const uris = texts(given.uris, 'uris')
+  const metadatas = optional(list(optional(kind === 'add' ? metadata : metadataUpdate)))(
+    given.metadatas,
+    'metadatas',
+  )
+  checkLengths(ids.length, { embeddings, documents, uris, metadatas })
+  return ids.map((id, index) => ({
+    id,
+    embedding: embeddings?.[index] ?? null,
+    document: documents?.[index] ?? null,
+    uri: uris?.[index] ?? null,
+    metadata: metadatas?.[index] ?? null,
+  }))
+}
+
+export function getPayload(body: unknown): GetPayload {
+  const given = object(body, 'body')
+  return {
+    ...selection(given),
+    limit: optional(uint32)(given.limit, 'limit'),
+    offset: optional(uint32)(given.offset, 'offset'),
+    include: include(given, ['documents', 'metadatas']),
+  }
+}
+
+export function queryPayload(body: unknown): QueryPayload {
+  const given = object(body, 'body')
+  return {
+    ...selection(given),
+    queryEmbeddings: queryRows(given.query_embeddings, 'query_embeddings'),
+    nResults: optional(uint32)(given.n_results, 'n_results') ?? 10,
+    include: include(given, ['documents', 'metadatas', 'distances']),
+  }
+}
+
+export function deletePayload(body: unknown): DeletePayload {
+  const given = object(body, 'body')
+  return { ...selection(given), limit: optional(uint32)(given.limit, 'limit') }
+}
+
+/** Ids that a record can have: others are asked for in vain, which is no error. */
+export function possibleIds(ids: string[] | null): string[] | undefined {
+  if (ids === null) return undefined
+  const fits = (id: string) =>
+    id !== '' && id.length <= limits.idLengthMax && !id.includes('\0') && id.isWellFormed()
+  return [...new Set(ids.filter(fits))]
+}
+
+function selection(given: Record<string, unknown>): WireSelection {
+  return {
+    ids: optional(list(text))(given.ids, 'ids'),
+    where: given.where ?? undefined,
+    whereDocument: given.where_document ?? undefined,
+  }
+}
+
+function include(given: Record<string, unknown>, standard: Include[]): Include[] {
+  return given.include === undefined ? standard : list(oneOf(includes))(given.include, 'include')
+}
+
+function checkLengths(length: number, columns: Record<string, unknown[] | null>): void {
+  for (const [name, column] of Object.entries(columns))
+    if (column !== null && column.length !== length)
+      throw wrongValue(`${name}: has ${show(column.length)} entries for ${length} ids`)
+}

@@ -1,0 +1,67 @@
+/**
+ * Readers of JSON as Chroma's wire types it: a value of the wrong shape is a 422 that names its place. What a
+ * value says is checked elsewhere, and is a 400.
+ */
+import { show } from '../../errors.ts'
+import { wrongShape } from '../http-error.ts'
+
+/** Reads one value at a place. */
+export type Shape<T> = (value: unknown, place: string) => T
+
+const uint32Max = 0xffff_ffff
+
+function expected(what: string, value: unknown, place: string): Error {
+  return wrongShape(`${place}: invalid type: expected ${what}, got ${show(value)}`)
+}
+
+export function object(value: unknown, place: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
+  throw expected('an object', value, place)
+}
+
+export function text(value: unknown, place: string): string {
+  if (typeof value === 'string') return value
+  throw expected('a string', value, place)
+}
+
+export function flag(value: unknown, place: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw expected('a boolean', value, place)
+}
+
+/** An unsigned 32-bit integer. */
+export function uint32(value: unknown, place: string): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= uint32Max) return value
+  throw expected('an unsigned 32-bit integer', value, place)
+}
+
+export function anyArray(value: unknown, place: string): unknown[] {
+  if (Array.isArray(value)) return value
+  throw expected('an array', value, place)
+}
+
+export function list<T>(shape: Shape<T>): Shape<T[]> {
+  return (value, place) => anyArray(value, place).map((entry, index) => shape(entry, `${place}[${index}]`))
+}
+
+/** `null` and what is absent are `null`. */
+export function optional<T>(shape: Shape<T>): Shape<T | null> {
+  return (value, place) => (value === undefined || value === null ? null : shape(value, place))
+}
+
+/** One of some words. */
+export function oneOf<T extends string>(words: readonly T[]): Shape<T> {
+  return (value, place) => {
+    const found = words.find((word) => word === value)
+    if (found !== undefined) return found
+    throw wrongShape(`${place}: unknown variant ${show(value)}, expected one of ${words.join(', ')}`)
+  }
+}
+
+/** Refuses keys that are not listed, where Chroma does. */
+export function onlyKeys(given: Record<string, unknown>, known: readonly string[], place: string): void {
+  const unknown = Object.keys(given).find((key) => !known.includes(key))
+  if (unknown === undefined) return
+  throw wrongShape(`${place}: unknown field ${show(unknown)}, expected one of ${known.join(', ')}`)
+}

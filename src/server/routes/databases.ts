@@ -1,0 +1,136 @@
+import type { DatabaseName } from '../../client/store-access.ts'
+import { AnnalsError } from '../../errors.ts'
+import type { WriteReceipt } from '../../types.ts'
+import { json } from '../answer.ts'
+import { object, text } from '../chroma/shape.ts'
+import { notImplemented } from '../http-error.ts'
+import type { Call, Route } from '../route.ts'
+import { databaseUrl, pageParameters } from './common.ts'
+
+const none = { type: 'object' } as const
+
+/** Tenants and databases. */
+export const databaseRoutes: readonly Route[] = [
+  {
+    method: 'POST',
+    url: '/api/v2/tenants',
+    access: { role: 'admin', scope: 'store' },
+    id: 'create_tenant',
+    tag: 'Tenant',
+    summary: 'Create a tenant.',
+    body: { $ref: 'CreateTenantPayload#' },
+    success: { schema: none },
+    writes: true,
+    handle: async ({ server, body, write }) =>
+      json({}, await server.store.client.createTenant({ name: nameIn(body) }, write)),
+  },
+  {
+    method: 'GET',
+    url: '/api/v2/tenants/{tenant_name}',
+    access: { role: 'read', scope: 'tenant-name' },
+    id: 'get_tenant',
+    tag: 'Tenant',
+    summary: 'Whether a tenant exists.',
+    success: { schema: { $ref: 'GetTenantResponse#' } },
+    errors: [404],
+    handle: async ({ server, params }) => {
+      const { name } = await server.store.client.getTenant({ name: params.tenant_name! })
+      return json({ name, resource_name: null })
+    },
+  },
+  {
+    method: 'PATCH',
+    url: '/api/v2/tenants/{tenant_name}',
+    access: { role: 'admin', scope: 'tenant' },
+    id: 'update_tenant',
+    tag: 'Tenant',
+    summary: 'Give a tenant a resource name: not supported.',
+    body: { $ref: 'UpdateTenantPayload#' },
+    success: { schema: none },
+    errors: [501],
+    handle: ({ body }) => {
+      text(object(body, 'body').resource_name, 'resource_name')
+      throw notImplemented('resource_name: tenants have no resource names here')
+    },
+  },
+  {
+    method: 'GET',
+    url: '/api/v2/tenants/{tenant}/databases',
+    access: { role: 'read', scope: 'tenant' },
+    id: 'list_databases',
+    tag: 'Database',
+    summary: 'The databases of a tenant, by name.',
+    query: pageParameters,
+    success: { schema: { type: 'array', items: { $ref: 'Database#' } } },
+    handle: async ({ server, params, query }) => {
+      const limit = query.uint32('limit') ?? Number.MAX_SAFE_INTEGER
+      const offset = query.uint32('offset') ?? 0
+      return json(await server.store.client.listDatabases({ tenant: params.tenant!, limit, offset }))
+    },
+  },
+  {
+    method: 'POST',
+    url: '/api/v2/tenants/{tenant}/databases',
+    access: { role: 'write', scope: 'tenant' },
+    id: 'create_database',
+    tag: 'Database',
+    summary: 'Create a database; its tenant is created too where there is none.',
+    body: { $ref: 'CreateDatabasePayload#' },
+    success: { schema: none },
+    writes: true,
+    handle: async (call) =>
+      json({}, await createDatabase(call, { tenant: call.params.tenant!, database: nameIn(call.body) })),
+  },
+  {
+    method: 'GET',
+    url: databaseUrl,
+    access: { role: 'read', scope: 'database' },
+    id: 'get_database',
+    tag: 'Database',
+    summary: 'A database by its name.',
+    success: { schema: { $ref: 'Database#' } },
+    errors: [404],
+    handle: async ({ server, params }) =>
+      json(await server.store.client.getDatabase({ name: params.database!, tenant: params.tenant! })),
+  },
+  {
+    method: 'DELETE',
+    url: databaseUrl,
+    access: { role: 'write', scope: 'database' },
+    id: 'delete_database',
+    tag: 'Database',
+    summary: 'Delete a database with all of its collections. The default one is emptied and stays.',
+    success: { schema: none },
+    errors: [404],
+    writes: true,
+    handle: async ({ server, params, write }) =>
+      json(
+        {},
+        await server.store.client.deleteDatabase({ name: params.database!, tenant: params.tenant! }, write),
+      ),
+  },
+]
+
+function nameIn(body: unknown): string {
+  return text(object(body, 'body').name, 'name')
+}
+
+/** Chroma creates databases in tenants that are not there; here the tenant is created with the first one. */
+async function createDatabase(
+  { server, write }: Call,
+  { tenant, database }: DatabaseName,
+): Promise<WriteReceipt> {
+  const create = () => server.store.client.createDatabase({ name: database, tenant }, write)
+  try {
+    return await create()
+  } catch (error) {
+    if (!(error instanceof AnnalsError && error.code === 'tenant_not_found')) throw error
+  }
+  const { actor, reason } = write
+  const who = { ...(actor !== undefined && { actor }), ...(reason !== undefined && { reason }) }
+  await server.store.client.createTenant({ name: tenant }, who).catch((error: unknown) => {
+    // Somebody else was faster.
+    if (!(error instanceof AnnalsError && error.code === 'tenant_exists')) throw error
+  })
+  return create()
+}

@@ -1,0 +1,15 @@
+import type { Route } from '../route.ts'
+import { collectionRoutes } from './collections.ts'
+import { databaseRoutes } from './databases.ts'
+import { recordRoutes } from './records.ts'
+import { systemRoutes } from './system.ts'
+import { unsupportedRoutes } from './unsupported.ts'
+
+/** Every route, Chroma's and ours. */
+export const routes: readonly Route[] = [
+  ...systemRoutes,
+  ...databaseRoutes,
+  ...collectionRoutes,
+  ...recordRoutes,
+  ...unsupportedRoutes,
+]

@@ -1,0 +1,212 @@
+import type { ReadableCollection } from '../../client/api.ts'
+import type { FoundCollection } from '../../client/store-access.ts'
+import { limits } from '../../limits.ts'
+import type { Where, WhereDocument } from '../../types.ts'
+import { type Answer, json } from '../answer.ts'
+import { foldRecords } from '../chroma/fold.ts'
+import { columnsFor, getAnswer, queryAnswer } from '../chroma/record-answers.ts'
+import {
+  deletePayload,
+  getPayload,
+  possibleIds,
+  queryPayload,
+  recordsPayload,
+} from '../chroma/record-payloads.ts'
+import { requiredPlace } from '../context.ts'
+import { wrongValue } from '../http-error.ts'
+import type { Call, Route } from '../route.ts'
+import { asOfParameter, collectionUrl, readLevelParameter } from './common.ts'
+
+const read = { role: 'read', scope: 'database' } as const
+const write = { role: 'write', scope: 'database' } as const
+
+/** Chroma's calls on the records of one collection. */
+export const recordRoutes: readonly Route[] = [
+  {
+    method: 'POST',
+    url: `${collectionUrl}/add`,
+    access: write,
+    id: 'collection_add',
+    tag: 'Record',
+    summary: 'Add records; ids that exist are skipped.',
+    body: { $ref: 'AddCollectionRecordsPayload#' },
+    success: { status: 201, schema: { $ref: 'AddCollectionRecordsResponse#' } },
+    errors: [404, 501],
+    writes: true,
+    handle: (call) => put('add', call),
+  },
+  {
+    method: 'POST',
+    url: `${collectionUrl}/update`,
+    access: write,
+    id: 'collection_update',
+    tag: 'Record',
+    summary: 'Change records; unknown ids are skipped.',
+    body: { $ref: 'UpdateCollectionRecordsPayload#' },
+    success: { schema: { $ref: 'UpdateCollectionRecordsResponse#' } },
+    errors: [404, 501],
+    writes: true,
+    handle: (call) => put('update', call),
+  },
+  {
+    method: 'POST',
+    url: `${collectionUrl}/upsert`,
+    access: write,
+    id: 'collection_upsert',
+    tag: 'Record',
+    summary: 'Add what is new and change what exists.',
+    body: { $ref: 'UpsertCollectionRecordsPayload#' },
+    success: { schema: { $ref: 'UpsertCollectionRecordsResponse#' } },
+    errors: [404, 501],
+    writes: true,
+    handle: (call) => put('upsert', call),
+  },
+  {
+    method: 'POST',
+    url: `${collectionUrl}/delete`,
+    access: write,
+    id: 'collection_delete',
+    tag: 'Record',
+    summary: 'Delete records by id, by filter, or by both.',
+    body: { $ref: 'DeleteCollectionRecordsPayload#' },
+    success: { schema: { $ref: 'DeleteCollectionRecordsResponse#' } },
+    errors: [404],
+    writes: true,
+    handle: remove,
+  },
+  {
+    method: 'POST',
+    url: `${collectionUrl}/get`,
+    access: read,
+    id: 'collection_get',
+    tag: 'Record',
+    summary: 'Records by id and filter, in insertion order.',
+    query: asOfParameter,
+    body: { $ref: 'GetRequestPayload#' },
+    success: { schema: { $ref: 'GetResponse#' } },
+    errors: [404, 410],
+    handle: get,
+  },
+  {
+    method: 'POST',
+    url: `${collectionUrl}/query`,
+    access: read,
+    id: 'collection_query',
+    tag: 'Record',
+    summary: 'The nearest records to each vector, nearest first.',
+    query: {
+      limit: { type: 'integer', minimum: 0, description: 'Accepted and without effect, as in Chroma.' },
+      offset: { type: 'integer', minimum: 0, description: 'Accepted and without effect, as in Chroma.' },
+      ...asOfParameter,
+    },
+    body: { $ref: 'QueryRequestPayload#' },
+    success: { schema: { $ref: 'QueryResponse#' } },
+    errors: [404, 410],
+    handle: query,
+  },
+  {
+    method: 'GET',
+    url: `${collectionUrl}/count`,
+    access: read,
+    id: 'collection_count',
+    tag: 'Record',
+    summary: 'How many records there are.',
+    query: { ...readLevelParameter, ...asOfParameter },
+    success: { schema: { $ref: 'u32#' } },
+    errors: [404, 410],
+    handle: async (call) => {
+      call.query.oneOf('read_level', ['index_and_wal', 'index_only', 'index_and_bounded_wal'])
+      return json(await (await readable(call)).collection.count())
+    },
+  },
+]
+
+function found({ server, request, params }: Call): Promise<FoundCollection> {
+  return server.store.collection(params.collection_id!, requiredPlace(request.identity, params))
+}
+
+/** The collection now, or as of the point that the query string names. */
+async function readable(call: Call): Promise<{ collection: ReadableCollection }> {
+  const point = call.query.point('as_of')
+  if (point === undefined) return found(call)
+  const { server, request, params } = call
+  return server.store.collectionAt(params.collection_id!, point, requiredPlace(request.identity, params))
+}
+
+async function put(kind: 'add' | 'update' | 'upsert', call: Call): Promise<Answer> {
+  const given = recordsPayload(kind, call.body)
+  const { collection } = await found(call)
+  if (given.length === 0) return json({})
+  const records = foldRecords(kind, given)
+  const columns = {
+    ids: records.map(({ id }) => id),
+    embeddings: records.map(({ embedding }) => embedding),
+    documents: records.map(({ document }) => document),
+    metadatas: records.map(({ metadata }) => metadata),
+    uris: records.map(({ uri }) => uri),
+  }
+  // What an add may not hold (a null embedding or metadata value) its shape has refused.
+  const receipt = await collection[kind](columns as never, call.write)
+  return json({}, receipt)
+}
+
+async function remove(call: Call): Promise<Answer> {
+  const { ids, where, whereDocument, limit } = deletePayload(call.body)
+  const { collection } = await found(call)
+  const filtered = where !== undefined || whereDocument !== undefined
+  if (limit !== null && !filtered) throw wrongValue('limit: needs a where or where_document beside it')
+  if (ids === null && !filtered) return json({ deleted: 0 })
+  if (ids?.length === 0) throw wrongValue('ids: must name at least one record')
+  const possible = possibleIds(ids)
+  if (possible?.length === 0) return json({ deleted: filtered ? 0 : ids!.length })
+  const receipt = await collection.delete(
+    {
+      ...(possible !== undefined && { ids: possible }),
+      ...filters(where, whereDocument),
+      ...(limit !== null && { limit }),
+    },
+    call.write,
+  )
+  return json({ deleted: filtered ? receipt.count : ids!.length }, receipt)
+}
+
+async function get(call: Call): Promise<Answer> {
+  const { ids, where, whereDocument, limit, offset, include } = getPayload(call.body)
+  const { collection } = await readable(call)
+  const possible = possibleIds(ids)
+  const result = await collection.get({
+    ...(possible !== undefined && { ids: possible }),
+    ...filters(where, whereDocument),
+    ...(limit !== null && { limit }),
+    offset: offset ?? 0,
+    include: columnsFor(include.filter((column) => column !== 'distances')),
+  })
+  return getAnswer(result, include)
+}
+
+async function query(call: Call): Promise<Answer> {
+  const { ids, where, whereDocument, queryEmbeddings, nResults, include } = queryPayload(call.body)
+  const { collection } = await readable(call)
+  const possible = possibleIds(ids)
+  const result = await collection.query({
+    queryEmbeddings,
+    nResults: await resultsOf(collection, nResults),
+    ...(possible !== undefined && { ids: possible }),
+    ...filters(where, whereDocument),
+    include: columnsFor(include),
+  })
+  return queryAnswer(result, include)
+}
+
+/** Asking for more than there is is no error, as long as what there is can be answered. */
+async function resultsOf(collection: ReadableCollection, asked: number): Promise<number> {
+  if (asked <= limits.resultsMax) return asked
+  return Math.min(asked, Math.max(await collection.count(), 1))
+}
+
+function filters(where: unknown, whereDocument: unknown): { where?: Where; whereDocument?: WhereDocument } {
+  return {
+    ...(where !== undefined && { where: where as Where }),
+    ...(whereDocument !== undefined && { whereDocument: whereDocument as WhereDocument }),
+  }
+}

@@ -1,0 +1,114 @@
+import { defaultDatabase, defaultTenant } from '../../projections/metadata/catalog.ts'
+import { json } from '../answer.ts'
+import { HttpError } from '../http-error.ts'
+import type { Call, Route } from '../route.ts'
+
+/** The version of Chroma's API that is spoken here; Chroma's own server answers the same. */
+const apiVersion = '1.0.0'
+
+const heartbeat = async ({ server }: Call) =>
+  json({ 'nanosecond heartbeat': await server.store.client.heartbeat() })
+
+/** Signs of life, what the server is, and who is calling. */
+export const systemRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    url: '/api/v2',
+    access: 'public',
+    id: 'root',
+    tag: 'System',
+    summary: 'A sign of life.',
+    success: { schema: { $ref: 'HeartbeatResponse#' } },
+    handle: heartbeat,
+  },
+  {
+    method: 'GET',
+    url: '/api/v2/heartbeat',
+    access: 'public',
+    id: 'heartbeat',
+    tag: 'System',
+    summary: 'A sign of life: now, in nanoseconds since 1970.',
+    success: { schema: { $ref: 'HeartbeatResponse#' } },
+    handle: heartbeat,
+  },
+  {
+    method: 'GET',
+    url: '/api/v2/healthcheck',
+    access: 'public',
+    id: 'healthcheck',
+    tag: 'System',
+    summary: 'Whether the store is open and takes calls; 503 when it is not.',
+    success: { schema: { $ref: 'HealthCheckResponse#' } },
+    handle: async ({ server }) => {
+      const ready = await server.store.isReady()
+      return { ...json({ is_executor_ready: ready, is_log_client_ready: ready }), status: ready ? 200 : 503 }
+    },
+  },
+  {
+    method: 'GET',
+    url: '/api/v2/pre-flight-checks',
+    access: 'public',
+    id: 'pre_flight_checks',
+    tag: 'System',
+    summary: 'What a client should know before it writes.',
+    success: { schema: { $ref: 'ChecklistResponse#' } },
+    handle: async ({ server }) =>
+      json({ max_batch_size: await server.store.client.getMaxBatchSize(), supports_base64_encoding: true }),
+  },
+  {
+    method: 'GET',
+    url: '/api/v2/version',
+    access: 'public',
+    id: 'version',
+    tag: 'System',
+    summary: "The version of Chroma's API; the header `X-Annals-Version` names that of the package.",
+    success: { schema: { type: 'string' } },
+    handle: async ({ server }) => ({
+      ...json(apiVersion),
+      headers: { 'x-annals-version': await server.store.client.version() },
+    }),
+  },
+  {
+    method: 'GET',
+    url: '/api/v2/auth/identity',
+    access: 'anyone',
+    id: 'get_user_identity',
+    tag: 'System',
+    summary: 'Who is calling, and what it may see.',
+    success: { schema: { $ref: 'GetUserIdentityResponse#' } },
+    handle: identity,
+  },
+  {
+    method: 'POST',
+    url: '/api/v2/reset',
+    access: { role: 'admin', scope: 'store' },
+    id: 'reset',
+    tag: 'System',
+    summary: 'Deletes the databases of every tenant with all of their collections, where that is allowed.',
+    success: { schema: { type: 'boolean' } },
+    errors: [403],
+    writes: true,
+    handle: async ({ server, write }) => {
+      if (!server.allowReset)
+        throw new HttpError(403, 'ChromaError', 'forbidden', 'Reset is disabled by config')
+      const { expectedPosition: _, idempotencyKey: __, ...who } = write
+      for (const { tenant, database } of await server.store.allDatabases())
+        await server.store.client.scope({ tenant, database }).deleteDatabase({ name: database, tenant }, who)
+      return json(true)
+    },
+  },
+]
+
+async function identity({ server, request }: Call) {
+  const { identity } = request
+  const tenant = identity?.tenant ?? defaultTenant
+  const databases =
+    identity === null || identity.tenant === null
+      ? [defaultDatabase]
+      : identity.database !== null
+        ? [identity.database]
+        : (await server.store.client.listDatabases({ tenant, limit: Number.MAX_SAFE_INTEGER })).map(
+            ({ name }) => name,
+          )
+  return json({ user_id: identity?.name ?? '', tenant, databases })
+}

@@ -1,0 +1,113 @@
+/**
+ * Answers that go on: items line by line, long work with its progress, events, bytes.
+ *
+ * What holds: nothing is read ahead of what the client takes but what one piece and the socket hold; when the
+ * client goes, the source is told so, and lets go of what it holds.
+ */
+import { Readable } from 'node:stream'
+import { type Answer, linesType } from './answer.ts'
+import { describeError } from './http-error.ts'
+import { jsonOf } from './json.ts'
+
+/** Lines are sent together, up to about so many characters … */
+const pieceLength = 65_536
+/** … or as many as came within so long. */
+const pieceMs = 20
+
+/**
+ * One item a line. The first one is awaited, so that an error before it is answered as an error; a later one ends
+ * the stream with the line `{"$error": …}`.
+ */
+export async function lines(items: AsyncIterable<unknown>): Promise<Answer> {
+  return { type: linesType, body: stream(joined(await begun(items))) }
+}
+
+/** Tells how far the work is: anything that JSON can hold. */
+export type Tell = (progress: unknown) => void
+
+/**
+ * Long work: lines of `{"progress": …}`, then one of `{"result": …}`. Where the client reads slower than the work
+ * goes on, it is told the newest progress only. An error before the first line is answered as an error.
+ */
+export async function job(run: (tell: Tell) => Promise<unknown>): Promise<Answer> {
+  return { type: linesType, body: stream(await begun(progressOf(run))) }
+}
+
+/** Server-sent events, as `eventOf` writes them. */
+export function events(items: AsyncIterable<string>): Answer {
+  const headers = { 'cache-control': 'no-cache', 'x-accel-buffering': 'no' }
+  return { type: 'text/event-stream', body: stream(items), headers }
+}
+
+/** One server-sent event. */
+export function eventOf(event: string, data: unknown, id?: number): string {
+  const head = id === undefined ? '' : `id: ${id}\n`
+  return `${head}event: ${event}\ndata: ${jsonOf(data)}\n\n`
+}
+
+/** Bytes as they come. */
+export function bytes(chunks: AsyncIterable<Uint8Array>): Answer {
+  return { type: 'application/octet-stream', body: stream(chunks) }
+}
+
+function stream(pieces: AsyncIterable<string | Uint8Array>): Readable {
+  return Readable.from(pieces, { objectMode: false })
+}
+
+/** The lines of `items`, once the first is there. */
+async function begun(items: AsyncIterable<unknown>): Promise<AsyncGenerator<string, void, undefined>> {
+  const iterator = items[Symbol.asyncIterator]()
+  return linesOf(await iterator.next(), iterator)
+}
+
+async function* linesOf(
+  first: IteratorResult<unknown>,
+  iterator: AsyncIterator<unknown>,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    for (let item = first; item.done !== true; item = await iterator.next()) yield `${jsonOf(item.value)}\n`
+  } catch (error) {
+    yield `${jsonOf({ $error: describeError(error).body })}\n`
+  } finally {
+    await iterator.return?.()
+  }
+}
+
+async function* joined(texts: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  let piece = ''
+  let sent = performance.now()
+  for await (const text of texts) {
+    piece += text
+    if (piece.length < pieceLength && performance.now() - sent < pieceMs) continue
+    yield piece
+    piece = ''
+    sent = performance.now()
+  }
+  if (piece !== '') yield piece
+}
+
+async function* progressOf(run: (tell: Tell) => Promise<unknown>): AsyncGenerator<object, void, undefined> {
+  let told: { progress: unknown } | null = null
+  let wake = (): void => undefined
+  let ended = false
+  const work = run((progress) => {
+    told = { progress }
+    wake()
+  }).finally(() => {
+    ended = true
+    wake()
+  })
+  // Awaited below; a failure must not count as unhandled while progress is still being sent.
+  work.catch(() => undefined)
+  while (!ended || told !== null) {
+    const news: { progress: unknown } | null = told
+    told = null
+    if (news !== null) yield news
+    else
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        if (ended || told !== null) resolve()
+      })
+  }
+  yield { result: await work }
+}
