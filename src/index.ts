@@ -46,6 +46,7 @@ export type {
   QueryOptions,
   ReadableClient,
   ReadableCollection,
+  SearchOptions,
   StoreStats,
   Tag,
   Tenant,
@@ -54,6 +55,37 @@ export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral
 export type { ClientScope } from './client/local-client.ts'
 export { PersistentClient, type PersistentClientOptions } from './client/persistent-client.ts'
 export { type ReplayTargetOptions, replay, restore } from './client/portability.ts'
+export { type AggregateInput, GroupBy, type GroupByInput, MaxK, MinK } from './client/search/group-by.ts'
+export { K, Key, type KeyInput } from './client/search/key.ts'
+export {
+  Abs,
+  Div,
+  Exp,
+  Knn,
+  type KnnOptions,
+  Log,
+  Max,
+  Min,
+  Mul,
+  RankExpression,
+  type RankInput,
+  type RankLiteral,
+  Rrf,
+  type RrfOptions,
+  Sub,
+  Sum,
+  Val,
+} from './client/search/rank-expression.ts'
+export {
+  type LimitInput,
+  ReadLevel,
+  Search,
+  type SearchInit,
+  type SearchLike,
+  type SearchPayload,
+  type SelectInput,
+} from './client/search/search.ts'
+export { WhereExpression, type WhereInput } from './client/search/where-expression.ts'
 export type { EmbeddingFunction } from './embedding/embedding-function.ts'
 export { FeatureHashingEmbeddingFunction, type FeatureHashingOptions } from './embedding/feature-hashing.ts'
 export { TransformersEmbeddingFunction, type TransformersOptions } from './embedding/transformers.ts'
@@ -105,6 +137,7 @@ export type { RestoreOptions, RestoreReport } from './portability/restore.ts'
 export type { TransferOptions, TransferProgress } from './portability/transfer.ts'
 export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
 export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
+export { SearchResult, type SearchRow } from './readers/search-result.ts'
 export type { StoreOptions } from './store.ts'
 export type {
   CollectionConfiguration,

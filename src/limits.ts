@@ -33,6 +33,12 @@ export const limits = {
   jsonDepthMax: 127,
   /** Neighbours of one query. */
   resultsMax: 100_000,
+  /** Searches in one call. */
+  searchesMax: 100,
+  /** Nesting of a ranking expression; what people write by hand has less than ten. */
+  rankDepthMax: 64,
+  /** Terms of one ranking expression: each is evaluated for all candidates. */
+  rankTermsMax: 256,
   /** Chroma's rule for names. */
   nameLengthMin: 3,
   nameLengthMax: 512,

@@ -60,6 +60,7 @@ test('the examples of docs/api.md run, one after the other', () => {
   expect(runInProject('api', examples('docs/api.md').join('\n'))).toEqual({
     lines: [
       expect.stringMatching(/^\[ 'b' \] \[ 'Gold is soft.' \] b 0\.\d+ 4$/),
+      "Gold is soft. true [ 'b', 'd' ]",
       "[ 'Mercury is liquid.' ] []",
       '0',
       '10 update null Mercury is liquid at room temperature.',

@@ -20,6 +20,8 @@ import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
 import type { BackupOptions, BackupReport } from '../portability/backup.ts'
 import type { ChangeFeed, ChangeOptions } from '../readers/changes.ts'
 import type { GetResult, QueryResult } from '../readers/results.ts'
+import type { ReadLevel } from '../readers/search-request.ts'
+import type { SearchResult } from '../readers/search-result.ts'
 import type {
   CollectionConfiguration,
   Include,
@@ -34,6 +36,7 @@ import type {
   WriteOptions,
   WriteReceipt,
 } from '../types.ts'
+import type { SearchLike } from './search/search.ts'
 
 export interface GetOptions {
   /** Only these; unknown ones are left out, repeated ones count once. */
@@ -65,6 +68,11 @@ export interface QueryOptions {
   whereDocument?: WhereDocument
   /** Default `['documents', 'metadatas', 'distances']`. */
   include?: Include[]
+}
+
+export interface SearchOptions {
+  /** Every level sees all acknowledged writes here: no index lags behind. Default `index_and_wal`. */
+  readLevel?: ReadLevel
 }
 
 /** Columns of equal length. Without `embeddings`, the collection's embedding function makes them of `documents`. */
@@ -159,6 +167,15 @@ export interface ReadableCollection {
    * const [nearest] = (await notes.query({ queryTexts: ['a thought'], nResults: 3 })).rows()
    */
   query(options: QueryOptions): Promise<QueryResult>
+  /**
+   * Chroma's Search API: candidates by `Knn`, scored by an expression, grouped, a page of them; several searches
+   * at once see the same state. Errors: as `query`, and `unsupported_option` for sparse vectors.
+   *
+   * @example
+   * const search = new Search().where(K('year').gte(1900)).rank(Knn({ query: 'rust' })).limit(5).selectAll()
+   * const [rows] = (await notes.search(search)).rows()
+   */
+  search(searches: SearchLike | readonly SearchLike[], options?: SearchOptions): Promise<SearchResult>
   /** How many records there are. */
   count(): Promise<number>
   /** The first records, with embeddings; default 10. */

@@ -2,6 +2,7 @@ import type { PutCommand, RecordInput } from '../commands/command.ts'
 import { type EmbeddingFunction, embed } from '../embedding/embedding-function.ts'
 import { AnnalsError, show } from '../errors.ts'
 import type { QueryRequest } from '../readers/read-request.ts'
+import type { SearchRequest } from '../readers/search-request.ts'
 import type { CollectionConfiguration, CollectionInfo, Metadata } from '../types.ts'
 
 /** What a handle of a collection knows by itself, wherever the collection is: its state, and how texts become vectors. */
@@ -41,6 +42,19 @@ export abstract class CollectionHandle {
   /** The vectors of a query's texts, or those that were given. */
   protected async queryVectors({ vectors, texts }: QueryRequest): Promise<readonly Float32Array[]> {
     return vectors ?? embed(this.requireEmbeddingFunction('queryTexts'), texts ?? [], true)
+  }
+
+  /** Gives every Knn term that has a text the vector of its text. */
+  protected async embedSearches(requests: readonly SearchRequest[]): Promise<void> {
+    const knns = requests.flatMap((request) => request.knns.filter(({ vector }) => vector === null))
+    if (knns.length === 0) return
+    const fn = this.requireEmbeddingFunction('Knn.query')
+    const vectors = await embed(
+      fn,
+      knns.map(({ text }) => text ?? ''),
+      true,
+    )
+    for (const [index, knn] of knns.entries()) knn.vector = vectors[index]!
   }
 
   /** Gives every record that has a document but no vector the vector of its document. */

@@ -1,11 +1,14 @@
 import { type RecordVersion, recordHistory } from '../audit/history.ts'
 import type { EmbeddingFunction } from '../embedding/embedding-function.ts'
+import { parseReadLevel, parseSearches } from '../readers/parse-search.ts'
 import { validateGet, validateLimit, validateQuery } from '../readers/read-request.ts'
 import type { GetResult, QueryResult } from '../readers/results.ts'
+import type { SearchResult } from '../readers/search-result.ts'
 import type { CollectionInfo } from '../types.ts'
 import { checkId, checkKeys, checkObject, invalid } from '../validation/values.ts'
-import type { GetOptions, HistoryOptions, QueryOptions, ReadableCollection } from './api.ts'
+import type { GetOptions, HistoryOptions, QueryOptions, ReadableCollection, SearchOptions } from './api.ts'
 import { CollectionHandle } from './collection-handle.ts'
+import { type SearchLike, searchPayloads } from './search/search.ts'
 import type { ReadPoint, Session } from './session.ts'
 
 /** Reads of one collection, now or as of a point of the past. */
@@ -35,6 +38,18 @@ export class CollectionView extends CollectionHandle implements ReadableCollecti
     const store = await this.session.store()
     const queries = await this.queryVectors(request)
     return store.reader.query(this.id, queries, request, await this.#point.resolve(store))
+  }
+
+  async search(
+    searches: SearchLike | readonly SearchLike[],
+    options: SearchOptions = {},
+  ): Promise<SearchResult> {
+    checkKeys(checkObject(options, 'search'), ['readLevel'], 'search')
+    parseReadLevel(options.readLevel)
+    const requests = parseSearches(searchPayloads(searches))
+    const store = await this.session.store()
+    await this.embedSearches(requests)
+    return store.reader.search(this.id, requests, await this.#point.resolve(store))
   }
 
   async count(): Promise<number> {

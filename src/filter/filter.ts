@@ -4,7 +4,14 @@ import type { MetadataScalar } from '../types.ts'
  * A filter as the store works with it: checked, and plain data without a reference into what a caller gave.
  * Only `parse-filter.ts` makes one; `match-filter.ts` says what it means, and the SQL says the same.
  */
-export type Filter = AndFilter | OrFilter | CompareFilter | InFilter | ContainsFilter | DocumentFilter
+export type Filter =
+  | AndFilter
+  | OrFilter
+  | IdFilter
+  | CompareFilter
+  | InFilter
+  | ContainsFilter
+  | DocumentFilter
 
 /** A filter that reads the document. */
 export type DocumentFilter = DocumentContainsFilter | DocumentMatchesFilter
@@ -19,6 +26,14 @@ export interface AndFilter {
 export interface OrFilter {
   kind: 'or'
   children: Filter[]
+}
+
+/** The id is one of `ids`, of which there is at least one. */
+export interface IdFilter {
+  kind: 'id'
+  ids: string[]
+  /** Turns the answer round. */
+  negated: boolean
 }
 
 /** How one value is compared; `ne` is the only one that also accepts records without the key. */

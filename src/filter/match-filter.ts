@@ -4,6 +4,7 @@ import { regularExpression } from './regular-expression.ts'
 
 /** As much of a record as a filter looks at. */
 export interface FilteredRecord {
+  id: string
   metadata: Metadata | null
   document: string | null
 }
@@ -25,6 +26,8 @@ export function matchesFilter(filter: Filter, record: FilteredRecord): boolean {
       return filter.children.every((each) => matchesFilter(each, record))
     case 'or':
       return filter.children.some((each) => matchesFilter(each, record))
+    case 'id':
+      return filter.ids.includes(record.id) !== filter.negated
     case 'compare':
       return compares(filter, valueUnder(record, filter.key))
     case 'in':

@@ -9,7 +9,7 @@ import { regularExpression } from './regular-expression.ts'
  *
  * - An object has exactly one key. `$and` of nothing accepts all records, `$or` of nothing none.
  * - `{ key: value }` is short for `{ key: { $eq: value } }`; under the key `#document` stands a filter on the
- *   document.
+ *   document, under `#id` one on the id: `$eq`, `$ne`, `$in` or `$nin` with strings.
  * - A filter that could only ever find nothing by mistake is refused too: a key that no record can have, an
  *   empty `$in`, values of mixed types.
  * - The answer shares nothing with what was given: a later change to that changes nothing here.
@@ -85,6 +85,7 @@ function metadataClause(key: string, operand: unknown, place: string): Filter {
     const [operator, value] = onlyEntry(operand, place)
     return documentClause(operator, value, inside(place, operator))
   }
+  if (key === '#id') return idClause(operand, place)
   checkKey(key, place)
   if (typeof operand !== 'object' || operand === null)
     return { kind: 'compare', key, operator: 'eq', value: scalar(operand, place) }
@@ -109,6 +110,22 @@ function metadataClause(key: string, operand: unknown, place: string): Filter {
       return { kind: 'contains', key, value: scalar(value, at), negated: operator === '$not_contains' }
     default:
       throw unknownOperator(operator, at, metadataOperators)
+  }
+}
+
+function idClause(operand: unknown, place: string): Filter {
+  if (typeof operand === 'string') return { kind: 'id', ids: [text(operand, place)], negated: false }
+  const [operator, value] = onlyEntry(operand, place)
+  const at = inside(place, operator)
+  switch (operator) {
+    case '$eq':
+    case '$ne':
+      return { kind: 'id', ids: [text(value, at)], negated: operator === '$ne' }
+    case '$in':
+    case '$nin':
+      return { kind: 'id', ids: texts(value, at), negated: operator === '$nin' }
+    default:
+      throw unknownOperator(operator, at, 'On ids there are $eq, $ne, $in and $nin.')
   }
 }
 
@@ -176,6 +193,11 @@ function scalars(value: unknown, place: string): MetadataScalar[] {
   const odd = values.findIndex((each) => typeof each !== typeof values[0])
   if (odd === -1) return values
   throw invalid(`${place}[${odd}]`, `all values must be of one type, here ${typeof values[0]}`, values[odd])
+}
+
+function texts(value: unknown, place: string): string[] {
+  const values = scalars(value, place)
+  return values.map((each, index) => text(each, `${place}[${index}]`))
 }
 
 function scalar(value: unknown, place: string): MetadataScalar {

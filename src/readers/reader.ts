@@ -4,15 +4,17 @@ import type { At, Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import { type CollectionRow, parseMetadata, type VersionRow } from '../projections/metadata/rows.ts'
 import { prepare } from '../projections/vectors/distance.ts'
-import { bitsOf } from '../projections/vectors/label-table.ts'
-import type { VectorIndex } from '../projections/vectors/vector-index.ts'
 import type { VectorStore } from '../projections/vectors/vector-store.ts'
+import { LabelSelector } from './label-selector.ts'
 import type { GetRequest, QueryRequest } from './read-request.ts'
-import { RecentSelections } from './recent-selections.ts'
 import { GetResult, type GetRow, QueryResult, type QueryRow } from './results.ts'
 import { Running } from './running.ts'
 import { searchIndex } from './search.ts'
+import type { SearchRequest } from './search-request.ts'
+import type { SearchResult } from './search-result.ts'
+import { Searcher } from './searcher.ts'
 import { VersionSelector } from './selection.ts'
+import { embeddingsOf } from './stored-vectors.ts'
 
 export interface ReaderParts {
   log: OperationLog
@@ -37,16 +39,21 @@ export class Reader {
   readonly #parts: ReaderParts
   readonly #versions: VersionSelector
   readonly #running = new Running()
-  readonly #recent = new RecentSelections()
+  readonly #labels: LabelSelector
+  readonly #searcher: Searcher
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
-    this.#versions = new VersionSelector(parts.log, parts.records)
+    const { log, records, vectors } = parts
+    const versions = new VersionSelector(log, records)
+    this.#versions = versions
+    this.#labels = new LabelSelector(records, versions)
+    this.#searcher = new Searcher({ log, vectors, versions, labels: this.#labels })
   }
 
   /** Drops what is remembered of earlier reads: the tables were put right without a write. */
   forget(): void {
-    this.#recent.forget()
+    this.#labels.forget()
   }
 
   /** The collection as it stands at `at`. Throws `collection_not_found`, `history_truncated`. */
@@ -76,6 +83,21 @@ export class Reader {
     return this.#running.track(this.#query(id, queries, request, at))
   }
 
+  /** The vectors of all Knn terms must be there, as given. */
+  search(id: string, requests: readonly SearchRequest[], at: At): Promise<SearchResult> {
+    return this.#running.track(this.#searchFor(id, requests, at))
+  }
+
+  async #searchFor(id: string, requests: readonly SearchRequest[], at: At): Promise<SearchResult> {
+    const row = this.collection(id, at)
+    checkDimensions(
+      row,
+      requests.flatMap(({ knns }) => knns.map(({ vector }) => vector!)),
+    )
+    const collection = () => this.collection(id, at)
+    return this.#searcher.search({ requests, at, collection, loaded: this.#loaded(row) })
+  }
+
   async #count(id: string, at: At): Promise<number> {
     const { key, live_records } = this.collection(id, at)
     return at === null ? live_records : this.#versions.count(key, at)
@@ -86,7 +108,7 @@ export class Reader {
     const { limit, offset, include } = request
     const withDocument = include.includes('documents')
     const rows = await this.#versions.select(key, request, at, { limit, offset, withDocument })
-    const embeddings = include.includes('embeddings') ? await this.embeddings(rows) : null
+    const embeddings = include.includes('embeddings') ? await embeddingsOf(this.#parts.log, rows) : null
     return new GetResult(
       rows.map((row, index) => getRow(row, embeddings?.[index] ?? null)),
       include,
@@ -107,7 +129,7 @@ export class Reader {
     const versions = include.includes('documents')
       ? await this.#versions.withDocuments(flat.map((hit) => hit.row))
       : flat.map((hit) => hit.row)
-    const embeddings = include.includes('embeddings') ? await this.embeddings(versions) : null
+    const embeddings = include.includes('embeddings') ? await embeddingsOf(this.#parts.log, versions) : null
     let next = 0
     const rows = lists.map((hits) =>
       hits.slice(0, count).map(({ distance }): QueryRow => {
@@ -118,12 +140,6 @@ export class Reader {
     return new QueryResult(rows, include)
   }
 
-  /** The vectors of the given versions, bit for bit as they were handed in. */
-  async embeddings(rows: readonly VersionRow[]): Promise<number[][]> {
-    const records = await this.#parts.log.readMany(rows.map(({ vector_at }) => vector_at))
-    return records.map((record) => Array.from(('vectorAt' in record && record.state?.vector) || []))
-  }
-
   async #search(
     row: CollectionRow,
     queries: readonly Float32Array[],
@@ -131,58 +147,24 @@ export class Reader {
     at: At,
   ): Promise<Hit[][]> {
     if (row.dimension === null || request.count === 0) return queries.map(() => [])
-    const restricted = request.filter !== null || request.ids !== null
-    // The past stands still, so its labels may be found before the index is there; those of the present may not.
-    const past = restricted && at !== null ? await this.#selectedAt(row, request, at) : null
+    const past = await this.#labels.past(row, request, at)
     const withDocument = request.include.includes('documents')
-    // What is loaded serves the present too, so it follows the configuration of now, not of `at`.
-    const loaded = this.#parts.catalog.newestById(row.id) ?? row
-    return this.#parts.vectors.use(loaded, (index) => {
+    return this.#parts.vectors.use(this.#loaded(row), (index) => {
       const now = this.collection(row.id, at)
-      const allowed = past ?? (restricted ? this.#selected(now, request) : unrestricted(index, at))
+      const allowed = past ?? this.#labels.now(now, request, index, at)
       return queries.map((query) => {
         const found = searchIndex(index, prepare(index.hnsw.space, query), request.count, allowed)
         const labels = found.map(({ label }) => label)
-        const rows = this.#rowsOf(row.key, labels, at, withDocument)
+        const rows = this.#labels.rowsOf(row.key, labels, at, withDocument)
         return found.map(({ distance }, rank) => ({ row: rows[rank]!, distance }))
       })
     })
   }
 
-  /** The labels that ids and filter admit now. */
-  #selected({ key, last_position, next_label }: CollectionRow, { ids, filter }: QueryRequest): Uint32Array {
-    const select = () => bitsOf(this.#parts.records.labels({ collection: key, ids, filter }), next_label)
-    if (ids !== null || filter === null) return select()
-    const asked = { collection: key, position: last_position, filter, at: null }
-    return this.#recent.find(asked) ?? this.#recent.keep(asked, select())
+  /** What is loaded serves the present too, so it follows the configuration of now, not of the point read at. */
+  #loaded(row: CollectionRow): CollectionRow {
+    return this.#parts.catalog.newestById(row.id) ?? row
   }
-
-  /** The same at a position of the past. */
-  async #selectedAt(row: CollectionRow, request: QueryRequest, at: number): Promise<Uint32Array> {
-    const { key, last_position, next_label } = row
-    const select = async () => bitsOf(await this.#versions.labels(key, request, at), next_label)
-    if (request.ids !== null || request.filter === null) return select()
-    const asked = { collection: key, position: last_position, filter: request.filter, at }
-    return this.#recent.find(asked) ?? this.#recent.keep(asked, await select())
-  }
-
-  /** The versions that carried the labels at `at`, in the labels' order. */
-  #rowsOf(collection: number, labels: number[], at: At, withDocument: boolean): VersionRow[] {
-    const { records } = this.#parts
-    const live = new Map<number, VersionRow>()
-    for (const row of records.liveByLabels(collection, labels, withDocument)) live.set(row.label, row)
-    return labels.map((label) => {
-      const row = live.get(label)
-      if (row !== undefined && (at === null || row.position <= at)) return row
-      const superseded = at === null ? undefined : records.supersededByLabel(collection, label, at)
-      if (superseded !== undefined) return superseded
-      throw new AnnalsError('internal', `The label ${label} has no record at ${at ?? 'the head'}.`)
-    })
-  }
-}
-
-function unrestricted({ labels }: VectorIndex, at: At): Uint32Array {
-  return at === null ? labels.live : labels.liveAt(at)
 }
 
 function truncated({ name, horizon }: CollectionRow, at: number): AnnalsError {

@@ -66,8 +66,8 @@ export class VersionSelector {
       .filter(({ id }) => named === null || named.has(id))
     if (filter === null) return candidates
     const rows = readsDocument(filter) ? await this.withDocuments(candidates) : candidates
-    return rows.filter(({ metadata, document }) =>
-      matchesFilter(filter, { metadata: parseMetadata(metadata), document: document ?? null }),
+    return rows.filter(({ id, metadata, document }) =>
+      matchesFilter(filter, { id, metadata: parseMetadata(metadata), document: document ?? null }),
     )
   }
 

@@ -19,7 +19,7 @@ type Given = EmbeddingFunction | null | undefined
 const clientReads = ['stats', 'heartbeat', 'version', 'getMaxBatchSize', 'countCollections'] as const
 const catalogReads = ['getTenant', 'getDatabase', 'listDatabases'] as const
 const clientWrites = ['deleteCollection', 'createTenant', 'createDatabase', 'deleteDatabase'] as const
-const collectionReads = ['get', 'query', 'count', 'peek'] as const
+const collectionReads = ['get', 'query', 'search', 'count', 'peek'] as const
 const collectionWrites = ['add', 'update', 'upsert', 'delete', 'modify'] as const
 
 /** A client whose store is closed, moved and opened again between a write and the next read. */

@@ -9,6 +9,7 @@ import { lifecycle } from './topics/lifecycle.ts'
 import { order } from './topics/order.ts'
 import { queries } from './topics/queries.ts'
 import { records } from './topics/records.ts'
+import { searches } from './topics/searches.ts'
 import { spaces } from './topics/spaces.ts'
 import { time } from './topics/time.ts'
 import { validation } from './topics/validation.ts'
@@ -20,6 +21,7 @@ const topics = {
   'metadata filters': metadataFilters,
   'document filters': documentFilters,
   queries,
+  searches,
   spaces,
   'write options': writeOptions,
   order,

@@ -107,7 +107,9 @@ const database = new TestDatabase()
 afterAll(() => database.db.close())
 
 function selectedBy(filter: Filter, records: TestRecord[]): number[] {
-  return records.flatMap((record, index) => (matchesFilter(filter, record) ? [index] : []))
+  return records.flatMap((record, index) =>
+    matchesFilter(filter, { id: `id-${index + 1}`, ...record }) ? [index] : [],
+  )
 }
 
 describe('SQL and matcher agree', () => {
@@ -152,6 +154,7 @@ describe('SQL and matcher agree', () => {
       '\\B',
     ],
   )
+  const id = fc.constantFrom('id-1', 'id-2', 'id-7', 'id-1001', 'ID-1', '')
   const negated = fc.boolean()
   const leaf: fc.Arbitrary<Filter> = fc.oneof(
     fc.record({ kind: fc.constant('compare'), key, operator: fc.constantFrom('eq', 'ne'), value: scalar }),
@@ -163,6 +166,7 @@ describe('SQL and matcher agree', () => {
     }),
     fc.record({ kind: fc.constant('in'), key, values: list, negated }),
     fc.record({ kind: fc.constant('contains'), key, value: scalar, negated }),
+    fc.record({ kind: fc.constant('id'), ids: fc.array(id, { minLength: 1, maxLength: 3 }), negated }),
     fc.record({ kind: fc.constant('document-contains'), text: text(6), negated }),
     fc.record({ kind: fc.constant('document-matches'), pattern, negated }),
   )

@@ -52,6 +52,9 @@ describe('parseWhere', () => {
         children: [{ kind: 'and', children: [{ kind: 'compare', key: 'a', operator: 'eq', value: 1 }] }],
       },
     ],
+    [{ '#id': 'x' }, { kind: 'id', ids: ['x'], negated: false }],
+    [{ '#id': { $ne: 'x' } }, { kind: 'id', ids: ['x'], negated: true }],
+    [{ '#id': { $in: ['x', 'y'] } }, { kind: 'id', ids: ['x', 'y'], negated: false }],
     [{ '#document': { $contains: 'x' } }, { kind: 'document-contains', text: 'x', negated: false }],
     [{ '#document': { $not_contains: '' } }, { kind: 'document-contains', text: '', negated: true }],
     [{ '#document': { $regex: '^x' } }, { kind: 'document-matches', pattern: '^x', negated: false }],
@@ -84,7 +87,11 @@ describe('parseWhere', () => {
       'where.a: a whole number must lie between -(2^53 - 1) and 2^53 - 1, got 9007199254740992.',
     ],
     [{ '': 1 }, 'where[""]: a metadata key must not be empty, got "".'],
-    [{ '#id': 'x' }, 'where.#id: a metadata key must not begin with #, got "#id".'],
+    [{ '#score': 'x' }, 'where.#score: a metadata key must not begin with #, got "#score".'],
+    [{ '#id': 1 }, 'where.#id: must be a plain object, got 1.'],
+    [{ '#id': { $gt: 'x' } }, 'where.#id.$gt: there is no operator "$gt" here.'],
+    [{ '#id': { $in: [] } }, 'where.#id.$in: must hold at least one value, got an array of 0.'],
+    [{ '#id': { $nin: [1] } }, 'where.#id.$nin[0]: must be a string, got 1.'],
     [{ a: ['x'] }, 'where.a: must be a value or an operator, got an array of 1.'],
     [{ a: {} }, 'where.a: must have exactly one key, and has 0, got an object.'],
     [{ a: { $gt: 1, $lt: 2 } }, 'where.a: must have exactly one key, and has 2, got an object.'],
@@ -224,10 +231,11 @@ test('conjunction joins the filters that are there', () => {
 
 describe('matchesFilter', () => {
   const record: FilteredRecord = {
+    id: 'r',
     metadata: { s: 'x', i: 1, f: 1.5, t: true, zero: 0, tags: ['a', 'b'], sizes: [1, 2.5], flags: [true] },
     document: 'Hello, wörld',
   }
-  const bare: FilteredRecord = { metadata: null, document: null }
+  const bare: FilteredRecord = { id: 'b', metadata: null, document: null }
 
   test.each<[unknown, boolean, boolean]>([
     // filter, on the record, on a record without metadata
@@ -270,6 +278,8 @@ describe('matchesFilter', () => {
     [{ $or: [] }, false, false],
     [{ $and: [{ s: 'x' }, { i: 2 }] }, false, false],
     [{ $or: [{ s: 'y' }, { i: 1 }] }, true, false],
+    [{ '#id': 'r' }, true, false],
+    [{ '#id': { $nin: ['r', 'x'] } }, false, true],
     [{ '#document': { $contains: 'wör' } }, true, false],
     [{ '#document': { $contains: 'Wör' } }, false, false],
     [{ '#document': { $contains: '' } }, true, false],

@@ -80,7 +80,9 @@ export class FoldedState implements DecisionState {
 
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[] {
     return [...this.#collections.get(collection)!.live]
-      .filter(([id, record]) => (ids === null || ids.includes(id)) && matchesFilter(filter, record))
+      .filter(
+        ([id, record]) => (ids === null || ids.includes(id)) && matchesFilter(filter, { ...record, id }),
+      )
       .sort(([, a], [, b]) => a.added - b.added)
       .map(([id]) => id)
       .slice(0, limit ?? undefined)

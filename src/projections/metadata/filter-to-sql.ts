@@ -4,6 +4,7 @@ import type {
   DocumentContainsFilter,
   DocumentMatchesFilter,
   Filter,
+  IdFilter,
   InFilter,
 } from '../../filter/filter.ts'
 import type { MetadataScalar } from '../../types.ts'
@@ -32,6 +33,8 @@ export function filterToSql(filter: Filter, collection: number): SqlCondition {
       return joined(filter.children, 'AND', '1', collection)
     case 'or':
       return joined(filter.children, 'OR', '0', collection)
+    case 'id':
+      return negatedIf(filter.negated, hasId(filter, collection))
     case 'compare':
       return compare(filter, collection)
     case 'in':
@@ -56,6 +59,14 @@ function joined(filters: Filter[], operator: 'AND' | 'OR', empty: string, collec
 
 function negatedIf(negated: boolean, { sql, parameters }: SqlCondition): SqlCondition {
   return { sql: negated ? `(NOT ${sql})` : sql, parameters }
+}
+
+/** By way of the index on ids, which the statement around this one may not use. */
+function hasId({ ids }: IdFilter, collection: number): SqlCondition {
+  return {
+    sql: 'r.added IN (SELECT added FROM records WHERE collection = ? AND id IN (SELECT value FROM json_each(?)))',
+    parameters: [collection, JSON.stringify(ids)],
+  }
 }
 
 type MetadataTable = 'record_metadata' | 'record_metadata_array'

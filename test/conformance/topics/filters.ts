@@ -33,6 +33,9 @@ const documents: Record<string, string | null> = {
 
 const metadataCases: [Where, string][] = [
   [{ n: 1 }, 'one'],
+  [{ '#id': 'two' }, 'two'],
+  [{ '#id': { $in: ['text', 'half', 'absent'] } }, 'half text'],
+  [{ $and: [{ '#id': { $nin: ['half'] } }, { n: { $gt: 1 } }] }, 'two'],
   [{ n: 1.5 }, 'half'],
   [{ n: '1' }, 'text'],
   [{ n: { $eq: 1 } }, 'one'],
@@ -144,7 +147,9 @@ const refusedWhere: [unknown, string][] = [
   [{ a: 2 ** 53 }, '9007199254740992'],
   [{ '#document': 'x' }, '"x"'],
   [{ '#document': { $eq: 'x' } }, '"$eq"'],
-  [{ '#id': 'x' }, '#id'],
+  [{ '#id': 7 }, '7'],
+  [{ '#id': { $gt: 'x' } }, '"$gt"'],
+  [{ '#score': 'x' }, '#score'],
   [{ '': 1 }, 'empty'],
   ['a = 1', '"a = 1"'],
   [[], 'array'],
