@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Client, type Collection, PersistentClient } from '../../src/index.ts'
 import { filesHolding, vectorOf } from './files.ts'
 
-const cycles = Number(process.env.ANNALS_CARE_KILLS ?? 10)
+const cycles = Number(process.env.ANNALS_KILL_CYCLES ?? 10)
 const child = fileURLToPath(new URL('./children/care.js', import.meta.url))
 
 /** Runs the child and kills it a while after it has begun; answers whether it was done before. */
@@ -41,6 +41,12 @@ async function repeat(operation: string, client: Client, people: Collection, fol
   } else {
     expect((await people.reindex()).recall).toBeGreaterThan(0.9)
   }
+}
+
+/** That tables were derived again after a kill is worth saying, and no fault. */
+async function expectSound(client: Client): Promise<void> {
+  const { findings } = await client.verify({ level: 'deep' })
+  expect(findings.filter(({ severity }) => severity !== 'info')).toEqual([])
 }
 
 describe.each(['vacuum', 'erase', 'reindex'])('%s killed in the middle', (operation) => {
@@ -80,6 +86,7 @@ describe.each(['vacuum', 'erase', 'reindex'])('%s killed in the middle', (operat
         await runAndKill(folder, operation, ((seed + cycle * 7919) % 400) * (cycle % 3 === 0 ? 0.2 : 1))
 
         const client = new PersistentClient({ path: folder })
+        await expectSound(client)
         const people = await client.getCollection({ name: 'people' })
         const rows = (await people.get({ include })).rows()
         const erased = operation === 'erase' && rows.length === 398
@@ -92,6 +99,7 @@ describe.each(['vacuum', 'erase', 'reindex'])('%s killed in the middle', (operat
         await repeat(operation, client, people, folder)
         const { ids } = await people.query({ queryEmbeddings: [vectorOf(3042)], nResults: 1 })
         expect(ids).toEqual([['p42']])
+        await expectSound(client)
         await client.close()
         rmSync(folder, { recursive: true, force: true })
       }

@@ -7,8 +7,7 @@ import { Level } from 'level'
 import { describe, expect, test } from 'vitest'
 import { encodeStoreRecord } from '../../src/format/head-record.ts'
 import { type AnnalsError, PersistentClient } from '../../src/index.ts'
-import { killed, moments } from './kill.ts'
-import { contentOf, fixture, kills, open, randomFrom, temporary } from './support.ts'
+import { contentOf, fixture, open, temporary } from './support.ts'
 
 const expected = JSON.parse(
   readFileSync(join(import.meta.dirname, '../fixtures/format-0/expected.json'), 'utf8'),
@@ -130,20 +129,6 @@ describe('a store in format 0', () => {
     renameSync(path, `${path}.migrating`)
     await expectMigrated(open(path))
   })
-
-  test('whose migration was killed is migrated at the next opening', async () => {
-    const random = randomFrom(41)
-    for (const moment of moments(kills, 400, random)) {
-      const folder = temporary()
-      cpSync(join(import.meta.dirname, '../fixtures/format-0'), join(folder, 'store'), { recursive: true })
-      await killed('migrate', folder, moment)
-      const client = new PersistentClient({ path: join(folder, 'store'), recovery: 'absolute' })
-      await expectMigrated(client)
-      await client.close()
-      expect(existsSync(join(folder, 'store.migrating'))).toBe(false)
-      expect(existsSync(join(folder, 'store.format-0'))).toBe(true)
-    }
-  }, 120_000)
 })
 
 test('a store in a newer format is refused, with its version', async () => {

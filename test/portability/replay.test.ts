@@ -1,19 +1,18 @@
 /**
  * Replays: without changes the same log, with changes the same history in another shape.
  */
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
   type AnnalsError,
   EphemeralClient,
   FeatureHashingEmbeddingFunction,
-  PersistentClient,
+  type PersistentClient,
   replay,
   restore,
 } from '../../src/index.ts'
-import { killed, moments } from './kill.ts'
-import { contentOf, expectSame, kills, open, randomFrom, rootOf, temporary, write } from './support.ts'
+import { contentOf, expectSame, open, rootOf, temporary, write } from './support.ts'
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(
@@ -390,32 +389,4 @@ describe('a replay with changes', () => {
     expect((await following).source.position).toBe(head)
     expect(await commitsOf(target)).toEqual(await commitsOf(source))
   })
-})
-
-describe('a process that is killed in a replay', () => {
-  test.each(['copy', 'replay'])(
-    '(%s) leaves a store that opens, and is continued',
-    async (action) => {
-      const folder = temporary()
-      const source = open(join(folder, 'store'))
-      await write(source, 3000, 64)
-      const [commits, root] = [await commitsOf(source), await rootOf(source)]
-      await source.close()
-      const path = join(folder, 'replayed')
-      for (const moment of moments(kills, 900, randomFrom(65))) {
-        await killed(action, folder, moment)
-        const partly = new PersistentClient({ path, recovery: 'absolute' })
-        const reached = (await partly.stats()).head
-        expect(await commitsOf(partly)).toEqual(commits.slice(0, reached))
-        const changes = action === 'copy' ? {} : { configuration: { hnsw: { space: 'cosine' } } }
-        const report = await replay(join(folder, 'store'), partly, changes)
-        expect(report).toMatchObject({ read: commits.length - reached, position: commits.length })
-        expect(await commitsOf(partly)).toEqual(commits)
-        if (action === 'copy') expect(report.root).toBe(root)
-        await partly.close()
-        rmSync(path, { recursive: true })
-      }
-    },
-    300_000,
-  )
 })

@@ -1,12 +1,11 @@
 /**
  * Restores: a new store is the old one as it stood, whatever the point, and nothing less than whole.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type AnnalsError, PersistentClient, restore } from '../../src/index.ts'
-import { killed, moments } from './kill.ts'
-import { contentOf, expectSame, kills, open, randomFrom, rootOf, temporary, write } from './support.ts'
+import { contentOf, expectSame, open, randomFrom, rootOf, temporary, write } from './support.ts'
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(
@@ -152,54 +151,4 @@ describe('a restore', () => {
     await restore(join(folder, 'backup'), { path })
     await expectSame(expect, open(path), client)
   })
-})
-
-describe('a process that is killed', () => {
-  test('in a backup leaves a smaller backup, which the next one completes', async () => {
-    const folder = temporary()
-    const client = open(join(folder, 'store'))
-    await write(client, 1500, 31)
-    const [content, root] = [await contentOf(client), await rootOf(client)]
-    await client.close()
-    const random = randomFrom(32)
-    for (const moment of moments(kills, 600, random)) {
-      await killed('backup', folder, moment)
-      const source = join(folder, 'backup')
-      const path = join(folder, `smaller-${moment}`)
-      // No backup yet, or one that can be restored as far as it goes.
-      const partly = existsSync(join(source, 'backup.json')) ? await restore(source, { path }) : null
-      const again = new PersistentClient({ path: join(folder, 'store'), recovery: 'absolute' })
-      expect((await again.backup(source)).position).toBeGreaterThanOrEqual(partly?.position ?? 0)
-      await again.close()
-      const whole = join(folder, `whole-${moment}`)
-      await restore(source, { path: whole })
-      const restored = new PersistentClient({ path: whole, recovery: 'absolute' })
-      expect(await rootOf(restored)).toBe(root)
-      expect(await contentOf(restored)).toEqual(content)
-      await restored.close()
-      rmSync(source, { recursive: true })
-    }
-  }, 300_000)
-
-  test('in a restore leaves a whole store or none, and the restore can be repeated', async () => {
-    const folder = temporary()
-    const client = open(join(folder, 'store'))
-    await write(client, 3000, 33)
-    await client.backup(join(folder, 'backup'))
-    const root = await rootOf(client)
-    const content = await contentOf(client)
-    const random = randomFrom(34)
-    const path = join(folder, 'restored')
-    for (const moment of moments(kills, 900, random)) {
-      const { done } = await killed('restore', folder, moment)
-      if (!existsSync(path)) await restore(join(folder, 'backup'), { path })
-      else if (done) expect(await codeOf(restore(join(folder, 'backup'), { path }))).toBe('store_exists')
-      const restored = new PersistentClient({ path, recovery: 'absolute' })
-      expect(await rootOf(restored)).toBe(root)
-      expect(await contentOf(restored)).toEqual(content)
-      await restored.close()
-      expect(existsSync(`${path}.restoring`)).toBe(false)
-      rmSync(path, { recursive: true })
-    }
-  }, 300_000)
 })

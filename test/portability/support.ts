@@ -143,6 +143,3 @@ export async function expectSame(
     await contentOf(point === undefined ? expected : expected.asOf(point)),
   )
 }
-
-/** How often each kill is tried. */
-export const kills = Number(process.env.ANNALS_KILL_CYCLES ?? 3)
