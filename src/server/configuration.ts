@@ -14,6 +14,7 @@ import {
   parseHtpasswd,
   type TokenGrant,
 } from './credentials.ts'
+import type { LogOptions } from './logging.ts'
 import type { ServerLimits } from './server-limits.ts'
 import { parsed, settingValue } from './setting-value.ts'
 import { flagOf, type Setting, settings, variableOf } from './settings.ts'
@@ -24,14 +25,15 @@ export interface ConfigurationSources {
   flags?: Readonly<Record<string, unknown>>
   /** Of the process; only names that begin with `ANNALS_` are looked at. */
   environment?: Readonly<Record<string, string | undefined>>
-  /** Path of a YAML or JSON file. */
+  /** Path of a YAML or JSON file; default: what `ANNALS_CONFIG` names, if it is set. */
   file?: string | undefined
   /** The text of a file. */
   read: (path: string) => string
 }
 
 /** A whole configuration, checked; what was not said is left out, so that the server's defaults hold. */
-export interface Configuration {
+export interface Configuration
+  extends Pick<StoreOptions, 'recovery' | 'memoryBudgetBytes' | 'diskReserveBytes'> {
   /** Folder of the store; absent where it is ephemeral. */
   path?: string
   ephemeral?: true
@@ -45,8 +47,7 @@ export interface Configuration {
   /** PEM. */
   tls?: { cert: string; key: string }
   limits?: Partial<ServerLimits>
-  log?: { level?: string; format?: 'auto' | 'json' | 'pretty' }
-  store?: Pick<StoreOptions, 'recovery' | 'memoryBudgetBytes' | 'diskReserveBytes'>
+  log?: LogOptions
 }
 
 /** One setting as it was found. */
@@ -75,8 +76,9 @@ const otherVariables = [
  */
 export function configure({ flags = {}, environment = {}, file, read }: ConfigurationSources): Configuration {
   const reader = readerOf(read)
+  const path = file ?? environment.ANNALS_CONFIG
   const given = new Map<string, Given>([
-    ...(file === undefined ? [] : fromFile(reader(file, 'the configuration file'), file)),
+    ...(path === undefined ? [] : fromFile(reader(path, 'the configuration file'), path)),
     ...fromEnvironment(environment),
     ...fromFlags(flags),
   ])

@@ -148,19 +148,19 @@ export const settings: readonly Setting[] = [
     fallback: 'auto',
   },
   {
-    key: 'store.recovery',
+    key: 'recovery',
     value: { kind: 'choice', choices: ['tolerate-tail', 'absolute', 'point-in-time', 'salvage'] },
     about: 'what to do about damage found in the log',
     fallback: 'tolerate-tail',
   },
   {
-    key: 'store.memoryBudgetBytes',
+    key: 'memoryBudgetBytes',
     value: { kind: 'bytes', min: 0, max: any },
     about: 'bytes that loaded collections may hold together',
     fallback: 'half of the memory',
   },
   {
-    key: 'store.diskReserveBytes',
+    key: 'diskReserveBytes',
     value: { kind: 'bytes', min: 0, max: any },
     about: 'bytes of the disk that stay free',
     fallback: '64 MiB',

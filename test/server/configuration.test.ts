@@ -79,6 +79,8 @@ describe('configure', () => {
     })
     expect(configured({ environment, file: 'a.yaml' }, files).port).toBe(2)
     expect(configured({ file: 'a.yaml' }, files).port).toBe(1)
+    expect(configured({ environment: { ANNALS_CONFIG: 'a.yaml' } }, files).port).toBe(1)
+    expect(refusal({ environment: { ANNALS_CONFIG: 'gone.yaml' } })).toContain('"gone.yaml" cannot be read')
   })
 
   test('the names of a setting follow one rule, and are all different', () => {
@@ -122,7 +124,7 @@ describe('configure', () => {
     [{ ANNALS_EPHEMERAL: 'yes' }, 'ANNALS_EPHEMERAL: must be true or false, got "yes"'],
     [{ ANNALS_LIMITS_BODY_BYTES: '64 MB' }, 'ANNALS_LIMITS_BODY_BYTES: must be a whole number'],
     [{ ANNALS_LIMITS_RESULTS: '0' }, 'ANNALS_LIMITS_RESULTS: must be a whole number from 1 to 100000'],
-    [{ ANNALS_STORE_RECOVERY: 'none' }, 'ANNALS_STORE_RECOVERY: must be one of tolerate-tail, absolute'],
+    [{ ANNALS_RECOVERY: 'none' }, 'ANNALS_RECOVERY: must be one of tolerate-tail, absolute'],
     [{ ANNALS_HOST: '' }, 'ANNALS_HOST: must not be empty'],
     [
       { ANNALS_EPHEMERAL: 'true', ANNALS_PATH: 'x' },
