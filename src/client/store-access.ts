@@ -2,9 +2,11 @@
  * What a server needs of an open store beyond the methods of a client: collections by their UUID alone, each
  * write with its receipt, and the rows that Chroma's answers are made of. Inside the package only.
  */
+import { setTimeout } from 'node:timers/promises'
 import type { CreateCollectionCommand, ModifyCollectionCommand } from '../commands/command.ts'
 import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
 import { AnnalsError, show } from '../errors.ts'
+import { defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
@@ -21,6 +23,9 @@ import type { ListOptions, ReadableCollection } from './api.ts'
 import type { LocalClient } from './local-client.ts'
 import { LocalCollection } from './local-collection.ts'
 import { positionOf } from './session.ts'
+
+/** What takes longer is not well. */
+const healthWaitMs = 1_000
 
 /** A tenant and one of its databases. */
 export interface DatabaseName {
@@ -75,10 +80,15 @@ export class StoreAccess {
     this.client = client
   }
 
-  /** Whether the store is open and takes calls; opens it where it is not open yet. */
-  async isReady(): Promise<boolean> {
+  /** Whether the tables can be read and the log takes an append, within a second; opens the store where it is not open. */
+  async health(): Promise<{ reads: boolean; writes: boolean }> {
     const store = await this.client.store().catch(() => null)
-    return store !== null && !store.isClosed
+    if (store === null || store.isClosed) return { reads: false, writes: false }
+    const [reads, writes] = await Promise.all([
+      isDone(async () => store.catalog.hasTenant(defaultTenant)),
+      isDone(() => store.log.ready()),
+    ])
+    return { reads, writes }
   }
 
   /**
@@ -197,6 +207,16 @@ export class StoreAccess {
       collection: new LocalCollection(this.client.scope({ tenant, database }), details, null),
     }
   }
+}
+
+/** Whether it succeeds, and soon. */
+async function isDone(check: () => Promise<unknown>): Promise<boolean> {
+  const late = setTimeout(healthWaitMs, false, { ref: false })
+  const done = check().then(
+    () => true,
+    () => false,
+  )
+  return Promise.race([done, late])
 }
 
 function detailsOf(row: CollectionRow): CollectionDetails {

@@ -79,8 +79,10 @@ export function actorFor(identity: Identity, given: string | undefined): string 
  * keys of that tenant's own: nobody can take, guess or learn another tenant's.
  */
 export function idempotencyKeyFor(identity: Identity | null, given: string): string {
+  // An empty key is none, and refused as such.
+  if (identity === null || identity.tenant === null || given === '') return given
   // A tenant's name holds no colon.
-  return identity === null || identity.tenant === null ? given : `${identity.tenant}:${given}`
+  return `${identity.tenant}:${given}`
 }
 
 /** Whether a tenant and database are within what an identity may see. */

@@ -14,6 +14,8 @@ export interface Answer {
 
 export const jsonType = 'application/json'
 export const linesType = 'application/x-ndjson'
+export const eventsType = 'text/event-stream'
+export const bytesType = 'application/octet-stream'
 
 /** One JSON value. */
 export function json(value: unknown, receipt?: WriteReceipt): Answer {

@@ -15,17 +15,12 @@ import { registerRoute } from './register-route.ts'
 import { routes } from './routes/index.ts'
 import { UnknownPaths } from './unknown-paths.ts'
 
-/** Largest body: Chroma's limit. */
-export const bodyBytesMax = 41_943_040
-
 /** Adds hooks or routes to the application before its own routes are registered. */
 export type ServerPlugin = (app: FastifyInstance, context: ServerContext) => Promise<void> | void
 
 export interface AppOptions {
   /** In their order, before every route. */
   plugins?: readonly ServerPlugin[]
-  /** Default 40 MiB. */
-  bodyBytesMax?: number
   /** Handed to Fastify: logging, TLS, timeouts. */
   fastify?: FastifyServerOptions & { https?: object | null }
 }
@@ -33,8 +28,8 @@ export interface AppOptions {
 /** The application with all of its routes, ready to be given requests (`inject`) or a port. */
 export async function buildApp(context: ServerContext, options: AppOptions = {}): Promise<FastifyInstance> {
   const app = fastify({
-    bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
-    forceCloseConnections: true,
+    bodyLimit: context.limits.bodyBytes,
+    forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 8_192 },
     frameworkErrors: (error, _request, reply) => answerError(error, reply as unknown as FastifyReply),
     ...options.fastify,
@@ -70,6 +65,7 @@ function answerError(thrown: unknown, reply: FastifyReply): void {
   }
   if (status >= 500 && body.code === 'internal') reply.log.error({ err: thrown }, 'a request failed')
   if (error instanceof HttpError) reply.headers({ ...error.headers })
+  if (body.code === 'busy') reply.header('retry-after', '1')
   reply.code(status).type('application/json').send(jsonOf(body))
 }
 

@@ -47,7 +47,7 @@ export interface Configuration
   /** PEM. */
   tls?: { cert: string; key: string }
   limits?: Partial<ServerLimits>
-  log?: LogOptions
+  log: LogOptions
 }
 
 /** One setting as it was found. */
@@ -150,7 +150,8 @@ function assembled(values: Values): Configuration {
   const tls = tlsOf(values)
   return {
     ...placeOfStore(values),
-    ...(plain as Configuration),
+    ...(plain as Partial<Configuration>),
+    log: { level: 'info', ...(plain.log as LogOptions | undefined) },
     ...(signingKey !== undefined && { signingKey }),
     ...(auth !== undefined && { auth }),
     ...(tls !== undefined && { tls }),

@@ -1,6 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import type { DatabaseName, StoreAccess } from '../client/store-access.ts'
 import type { Identity } from './access.ts'
+import type { Metrics } from './metrics.ts'
+import type { ServerLimits } from './server-limits.ts'
 
 /** What every handler can reach. */
 export interface ServerContext {
@@ -11,6 +13,9 @@ export interface ServerContext {
   signingKey: KeyObject | string | undefined
   /** A change feed sends a sign of life after so long without a change. */
   heartbeatMs: number
+  limits: ServerLimits
+  /** `null` while nobody measures. */
+  metrics: Metrics | null
   /** Aborted when the server stops: endless answers end then. */
   stopping: AbortSignal
 }
@@ -25,6 +30,8 @@ declare module 'fastify' {
     access?: import('./access.ts').Access
     /** Whether its answer goes on for as long as the client listens. */
     endless?: boolean
+    /** Whether its answer takes as long as the work or the reader does: no limit of time, and counted apart. */
+    stream?: boolean
   }
 }
 

@@ -1,27 +1,31 @@
 import { AnnalsError } from '../errors.ts'
 
+interface Deadline {
+  /** Of a write nobody knows, after the deadline, whether it will be done. */
+  writes: boolean
+  /** Tells the work that nobody waits for it any more. */
+  onLate: () => void
+}
+
 /**
- * What `work` answers, unless it takes longer than `limitMs`: then `timed_out`, and the signal that the work was
- * given is aborted. What cannot be aborted goes on, and its answer is dropped: of a write (`writes`) nobody knows
- * then whether it will be done.
+ * What `work` answers, unless it takes longer than `limitMs`: then `timed_out`. What cannot be told to stop goes
+ * on, and its answer is dropped.
  */
 export async function within<T>(
   limitMs: number,
-  { writes }: { writes: boolean },
-  work: (signal: AbortSignal) => T | Promise<T>,
+  { writes, onLate }: Deadline,
+  work: () => T | Promise<T>,
 ): Promise<T> {
-  const late = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const error = timedOut(limitMs, writes)
-      reject(error)
-      late.abort(error)
+      reject(timedOut(limitMs, writes))
+      onLate()
     }, limitMs)
     timer.unref()
   })
   try {
-    const working = Promise.resolve(work(late.signal))
+    const working = Promise.resolve(work())
     // After the deadline nobody waits for it: its failure must not count as unhandled.
     working.catch(() => undefined)
     return await Promise.race([working, deadline])

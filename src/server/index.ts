@@ -1,3 +1,10 @@
 /** The package's `annals/server`: apart from `annals`, so that whoever embeds a store loads no HTTP server. */
-export type { Access, Identity, Role } from './access.ts'
-export { type RunningServer, type ServerOptions, serve } from './serve.ts'
+export type { Access, AccessScope, Identity, Role } from './access.ts'
+export { type Configuration, type ConfigurationSources, configure } from './configuration.ts'
+export type { Credentials, Grant, PasswordGrant, TokenGrant } from './credentials.ts'
+export type { LogOptions } from './logging.ts'
+export { type RunningServer, serve } from './serve.ts'
+export type { ServerLimits } from './server-limits.ts'
+export type { ServerOptions } from './server-options.ts'
+export { flagOf, type Setting, type SettingKind, settings, variableOf } from './settings.ts'
+export { stopOnSignals } from './stop-on-signals.ts'

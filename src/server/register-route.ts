@@ -1,34 +1,60 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Answer, receiptHeaders } from './answer.ts'
+import { type Answer, bytesType, eventsType, linesType, receiptHeaders } from './answer.ts'
 import type { ServerContext } from './context.ts'
+import { within } from './deadline.ts'
 import { HttpError } from './http-error.ts'
 import { parseBody } from './json.ts'
 import { operationOf } from './openapi.ts'
 import { Parameters } from './parameters.ts'
+import { checkBodyLimits } from './request-limits.ts'
 import type { Call, Route } from './route.ts'
 import { writeContext } from './write-context.ts'
 
+const streamTypes = [linesType, eventsType, bytesType]
+
 /** Makes one declaration a route of Fastify's. */
 export function registerRoute(app: FastifyInstance, context: ServerContext, route: Route): void {
-  const { method, url, access, endless = false } = route
+  const { method, url, access, endless = false, writes = false } = route
+  const stream = isStream(route)
   app.route({
     method,
     url: url.replace(/\{(\w+)\}/g, ':$1'),
     schema: operationOf(route),
-    config: { access, endless },
+    config: { access, endless, stream },
     // An endless answer has no length that a HEAD request could ask for.
     exposeHeadRoute: method === 'GET',
     handler: async (request, reply) => {
       if (request.method === 'HEAD' && endless) return reply.code(200).send()
-      const left = new AbortController()
-      reply.raw.once('close', () => left.abort())
-      const answer = await route.handle(callOf(route, context, request, left.signal))
+      const end = endOf(reply, context.stopping)
+      const handle = () => route.handle(callOf(route, context, request, end.signal))
+      const onLate = () => end.abort()
+      const answer = stream
+        ? await handle()
+        : await within(context.limits.requestTimeoutMs, { writes, onLate }, handle)
       return send(route, answer, reply)
     },
   })
 }
 
-function callOf(route: Route, server: ServerContext, request: FastifyRequest, left: AbortSignal): Call {
+/** Aborted when the answer has ended, its client is gone, or the server stops. */
+function endOf(reply: FastifyReply, stopping: AbortSignal): AbortController {
+  const end = new AbortController()
+  const abort = () => end.abort()
+  // Not `AbortSignal.any`: what it keeps of a request lives as long as the server.
+  stopping.addEventListener('abort', abort, { once: true })
+  reply.raw.once('close', () => {
+    stopping.removeEventListener('abort', abort)
+    abort()
+  })
+  return end
+}
+
+/** Whether the answer is one that goes on: lines, events, bytes. */
+function isStream({ endless, success: { type } }: Route): boolean {
+  return endless === true || (type !== undefined && streamTypes.includes(type))
+}
+
+function callOf(route: Route, server: ServerContext, request: FastifyRequest, signal: AbortSignal): Call {
   const query = new Parameters(request.query)
   if (route.strict === true) query.only(Object.keys(route.query ?? {}))
   return {
@@ -36,10 +62,15 @@ function callOf(route: Route, server: ServerContext, request: FastifyRequest, le
     request,
     params: request.params as Record<string, string>,
     query,
-    body: route.body === undefined ? undefined : bodyOf(route, request),
+    body: route.body === undefined ? undefined : limited(route, bodyOf(route, request), server),
     write: route.writes === true ? writeContext(request.headers, request.identity) : {},
-    signal: AbortSignal.any([left, server.stopping]),
+    signal,
   }
+}
+
+function limited({ writes = false }: Route, body: unknown, { limits }: ServerContext): unknown {
+  checkBodyLimits(body, limits, { writes })
+  return body
 }
 
 function bodyOf(route: Route, request: FastifyRequest): unknown {

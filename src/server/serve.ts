@@ -2,45 +2,45 @@
  * A store behind HTTP: Chroma's API v2 and ours.
  *
  * What holds: `serve` resolves once the port answers; `close` takes no new requests, ends endless answers, lets
- * the others finish, and closes the store that it opened.
+ * the others finish for as long as `limits.stopTimeoutMs`, and closes the store that it opened.
  */
-import type { KeyObject } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
+import { type FastifyInstance, LogController } from 'fastify'
+import type { Logger } from 'pino'
 import { EphemeralClient } from '../client/ephemeral-client.ts'
 import { PersistentClient } from '../client/persistent-client.ts'
 import { StoreAccess } from '../client/store-access.ts'
-import type { StoreOptions } from '../store.ts'
-import { checkKeys, checkObject } from '../validation/values.ts'
-import { buildApp, type ServerPlugin } from './app.ts'
+import { admission } from './admission.ts'
+import { type AppOptions, buildApp, type ServerPlugin } from './app.ts'
+import { authentication } from './authentication.ts'
+import { Authenticator } from './authenticator.ts'
+import { browserGuard } from './browser-guard.ts'
 import type { ServerContext } from './context.ts'
-
-export interface ServerOptions extends StoreOptions {
-  /** The store's folder; default `./annals-data`. */
-  path?: string
-  /** Keep the store in memory instead; default false. */
-  ephemeral?: boolean
-  /** Default 127.0.0.1: this machine only. */
-  host?: string
-  /** Default 8000; 0 takes any that is free. */
-  port?: number
-  /** Whether `POST /api/v2/reset` may empty the store; default false. */
-  allowReset?: boolean
-  /** Ed25519 key (PEM or `KeyObject`) that signs checkpoints. */
-  signingKey?: KeyObject | string
-  /** A change feed sends a sign of life after so long without a change; default 15,000. */
-  heartbeatMs?: number
-}
+import { LoadGate } from './load-gate.ts'
+import { createLogger, requestId } from './logging.ts'
+import { Metrics } from './metrics.ts'
+import { requestLog } from './request-log.ts'
+import type { ServerLimits } from './server-limits.ts'
+import {
+  checkServerOptions,
+  isLoopback,
+  type ServerOptions,
+  serverLimits,
+  storeOptions,
+} from './server-options.ts'
 
 export interface RunningServer {
   /** `http://127.0.0.1:8000` */
   readonly url: string
   readonly port: number
+  /** What it logs with. */
+  readonly log: Logger
   /** Stops serving and closes the store; idempotent. */
   close(): Promise<void>
 }
 
-const ownOptions = ['path', 'ephemeral', 'host', 'port', 'allowReset', 'signingKey', 'heartbeatMs']
-const storeOptions = ['recovery', 'memoryBudgetBytes', 'diskReserveBytes', 'onProgress', 'env']
+/** Slow requests are looked for so often; Node's own default is half a minute. */
+const slownessCheckMs = 1_000
 
 /**
  * Opens a store and serves it.
@@ -50,32 +50,31 @@ const storeOptions = ['recovery', 'memoryBudgetBytes', 'diskReserveBytes', 'onPr
  * console.log(server.url)
  */
 export async function serve(options: ServerOptions = {}): Promise<RunningServer> {
-  checkKeys(checkObject(options, 'serve'), [...ownOptions, ...storeOptions], 'serve')
+  checkServerOptions(options)
   const { host = '127.0.0.1', port = 8000 } = options
+  const limits = serverLimits(options.limits)
+  const log = await createLogger(options.log ?? { level: 'silent' })
   const client = clientOf(options)
   const stopping = new AbortController()
   try {
-    await client.open()
-    const context: ServerContext = {
-      store: new StoreAccess(client),
-      allowReset: options.allowReset ?? false,
-      signingKey: options.signingKey,
-      heartbeatMs: options.heartbeatMs ?? 15_000,
-      stopping: stopping.signal,
-    }
-    const app = await buildApp(context, { plugins })
-    const url = await app.listen({ host, port })
+    const { context, plugins } = await equipped(client, options, limits, stopping.signal)
+    const app = await buildApp(context, { plugins, fastify: fastifyOptions(options, limits, log) })
+    app.server.maxConnections = limits.connections
+    const kept =
+      options.ephemeral === true ? 'a store in memory' : `the store in ${options.path ?? 'annals-data'}`
+    const listenTextResolver = (address: string) => `annals serves ${kept} at ${address}`
+    const url = await app.listen({ host, port, listenTextResolver })
+    if (!isLoopback(host) && options.auth === undefined)
+      log.warn(
+        `No authentication: whoever reaches ${url} may do everything, and it listens to other machines than this one.`,
+      )
     let closing: Promise<void> | undefined
-    const stop = async (): Promise<void> => {
-      stopping.abort()
-      await app.close()
-      await client.close()
-    }
     return {
       url,
       port: (app.server.address() as AddressInfo).port,
+      log,
       close: () => {
-        closing ??= stop()
+        closing ??= stop(app, client, stopping, limits).then(() => log.info('stopped'))
         return closing
       },
     }
@@ -85,8 +84,65 @@ export async function serve(options: ServerOptions = {}): Promise<RunningServer>
   }
 }
 
-/** What runs before every route, in this order: logging, limits, who is calling, metrics. */
-const plugins: readonly ServerPlugin[] = []
+/** Opens the store, and lays out what works on requests beside the routes. */
+async function equipped(
+  client: EphemeralClient | PersistentClient,
+  options: ServerOptions,
+  limits: ServerLimits,
+  stopping: AbortSignal,
+): Promise<{ context: ServerContext; plugins: ServerPlugin[] }> {
+  const gate = new LoadGate(limits)
+  const { env } = options
+  const stats = () => client.stats()
+  const metrics = new Metrics({ store: await client.store(), stats, gate, ...(env !== undefined && { env }) })
+  const context: ServerContext = {
+    store: new StoreAccess(client),
+    allowReset: options.allowReset ?? false,
+    signingKey: options.signingKey,
+    heartbeatMs: options.heartbeatMs ?? 15_000,
+    limits,
+    metrics,
+    stopping,
+  }
+  const plugins = [requestLog(metrics), browserGuard(options.corsOrigins ?? []), admission(gate)]
+  if (options.auth !== undefined) plugins.push(authentication(new Authenticator(options.auth)))
+  return { context, plugins }
+}
+
+function fastifyOptions(
+  { tls }: ServerOptions,
+  limits: ServerLimits,
+  log: Logger,
+): NonNullable<AppOptions['fastify']> {
+  const { headerBytes, receiveTimeoutMs, headersTimeoutMs } = limits
+  const server = {
+    maxHeaderSize: headerBytes,
+    headersTimeout: Math.min(headersTimeoutMs, receiveTimeoutMs),
+    connectionsCheckingInterval: slownessCheckMs,
+  }
+  return {
+    loggerInstance: log,
+    genReqId: requestId,
+    // Fastify's own lines would name the path.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    requestTimeout: receiveTimeoutMs,
+    ...(tls === undefined ? { http: server } : { https: { ...server, ...tls } }),
+  } as NonNullable<AppOptions['fastify']>
+}
+
+async function stop(
+  app: FastifyInstance,
+  client: EphemeralClient | PersistentClient,
+  stopping: AbortController,
+  { stopTimeoutMs }: ServerLimits,
+): Promise<void> {
+  stopping.abort()
+  // What still runs then is cut off; writes that were accepted are finished with the store all the same.
+  const impatient = setTimeout(() => app.server.closeAllConnections(), stopTimeoutMs)
+  await app.close()
+  clearTimeout(impatient)
+  await client.close()
+}
 
 function clientOf(options: ServerOptions): EphemeralClient | PersistentClient {
   const given = Object.fromEntries(

@@ -36,7 +36,8 @@ export const defaultServerLimits: Readonly<ServerLimits> = {
   bodyBytes: 41_943_040,
   headerBytes: 16_384,
   recordsPerWrite: storeLimits.recordsPerWriteMax,
-  results: storeLimits.resultsMax,
+  /** Chroma's largest number. What the store answers at once is limited anyway; asking for more than there is is no error. */
+  results: 0xffff_ffff,
   filterDepth: storeLimits.filterDepthMax,
   regexLength: storeLimits.regexLengthMax,
   /** Each may hold a body in memory: with the usual ones of some hundred KiB, some hundred MiB. */
@@ -55,7 +56,7 @@ export const serverLimitMaxima: Readonly<ServerLimits> = {
   bodyBytes: 1_073_741_824,
   headerBytes: 1_048_576,
   recordsPerWrite: storeLimits.recordsPerWriteMax,
-  results: storeLimits.resultsMax,
+  results: 0xffff_ffff,
   filterDepth: storeLimits.filterDepthMax,
   regexLength: storeLimits.regexLengthMax,
   concurrentRequests: 65_536,

@@ -5,7 +5,7 @@
  * client goes, the source is told so, and lets go of what it holds.
  */
 import { Readable } from 'node:stream'
-import { type Answer, linesType } from './answer.ts'
+import { type Answer, bytesType, eventsType, linesType } from './answer.ts'
 import { describeError } from './http-error.ts'
 import { jsonOf } from './json.ts'
 
@@ -36,7 +36,7 @@ export async function job(run: (tell: Tell) => Promise<unknown>): Promise<Answer
 /** Server-sent events, as `eventOf` writes them. */
 export function events(items: AsyncIterable<string>): Answer {
   const headers = { 'cache-control': 'no-cache', 'x-accel-buffering': 'no' }
-  return { type: 'text/event-stream', body: stream(items), headers }
+  return { type: eventsType, body: stream(items), headers }
 }
 
 /** One server-sent event. */
@@ -47,7 +47,7 @@ export function eventOf(event: string, data: unknown, id?: number): string {
 
 /** Bytes as they come. */
 export function bytes(chunks: AsyncIterable<Uint8Array>): Answer {
-  return { type: 'application/octet-stream', body: stream(chunks) }
+  return { type: bytesType, body: stream(chunks) }
 }
 
 function stream(pieces: AsyncIterable<string | Uint8Array>): Readable {

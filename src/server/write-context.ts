@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { AnnalsError } from '../errors.ts'
 import type { WriteOptions } from '../types.ts'
-import { actorFor, type Identity } from './access.ts'
+import { actorFor, type Identity, idempotencyKeyFor } from './access.ts'
 import { wrongValue } from './http-error.ts'
 
 /**
@@ -22,7 +22,7 @@ export function writeContext(headers: IncomingHttpHeaders, identity: Identity | 
   return {
     ...(actor !== undefined && { actor }),
     ...(reason !== undefined && { reason }),
-    ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...(idempotencyKey !== undefined && { idempotencyKey: idempotencyKeyFor(identity, idempotencyKey) }),
     ...(expectedPosition !== undefined && { expectedPosition }),
   }
 }

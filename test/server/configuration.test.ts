@@ -43,14 +43,14 @@ const plain = settings.filter(
 const at = (root: unknown, key: string) =>
   key.split('.').reduce<unknown>((branch, name) => (branch as Record<string, unknown>)?.[name], root)
 
+/** What is configured when nothing was said. */
+const nothing = { path: './annals-data', log: { level: 'info' } }
 const token = 'sixteen-characters-or-more'
 
 describe('configure', () => {
   test('says nothing but the folder when nothing was said', () => {
-    expect(configured({})).toEqual({ path: './annals-data' })
-    expect(configured({ file: 'empty.yaml' }, { 'empty.yaml': '# nothing\n' })).toEqual({
-      path: './annals-data',
-    })
+    expect(configured({})).toEqual(nothing)
+    expect(configured({ file: 'empty.yaml' }, { 'empty.yaml': '# nothing\n' })).toEqual(nothing)
   })
 
   test.each(plain.map((setting) => [setting.key, setting] as const))(
@@ -72,7 +72,7 @@ describe('configure', () => {
     const environment = { ANNALS_PORT: '2', ANNALS_HOST: 'environment', PORT: '4' }
     const flags = { port: '3', host: undefined }
     expect(configured({ flags, environment, file: 'a.yaml' }, files)).toEqual({
-      path: './annals-data',
+      ...nothing,
       port: 3,
       host: 'environment',
       limits: { results: 1, bodyBytes: 67_108_864 },
@@ -123,7 +123,7 @@ describe('configure', () => {
     [{ ANNALS_PORT: '1e3' }, 'ANNALS_PORT: must be a whole number'],
     [{ ANNALS_EPHEMERAL: 'yes' }, 'ANNALS_EPHEMERAL: must be true or false, got "yes"'],
     [{ ANNALS_LIMITS_BODY_BYTES: '64 MB' }, 'ANNALS_LIMITS_BODY_BYTES: must be a whole number'],
-    [{ ANNALS_LIMITS_RESULTS: '0' }, 'ANNALS_LIMITS_RESULTS: must be a whole number from 1 to 100000'],
+    [{ ANNALS_LIMITS_RESULTS: '0' }, 'ANNALS_LIMITS_RESULTS: must be a whole number from 1 to 4294967295'],
     [{ ANNALS_RECOVERY: 'none' }, 'ANNALS_RECOVERY: must be one of tolerate-tail, absolute'],
     [{ ANNALS_HOST: '' }, 'ANNALS_HOST: must not be empty'],
     [
@@ -146,7 +146,7 @@ describe('configure', () => {
       ANNALS_PORT_8000_TCP: 'tcp://10.0.0.1:8000',
       ANNALS_PORT_8000_TCP_ADDR: '10.0.0.1',
     }
-    expect(configured({ environment })).toEqual({ path: './annals-data' })
+    expect(configured({ environment })).toEqual(nothing)
   })
 
   test('reads the files that it names', () => {

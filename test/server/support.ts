@@ -1,5 +1,6 @@
 import { afterEach } from 'vitest'
-import { type RunningServer, type ServerOptions, serve } from '../../src/server/serve.ts'
+import { type RunningServer, serve } from '../../src/server/serve.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
 
 const running: RunningServer[] = []
 

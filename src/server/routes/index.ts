@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts'
 import { collectionRoutes } from './collections.ts'
 import { databaseRoutes } from './databases.ts'
+import { metricsRoutes } from './metrics.ts'
 import { recordRoutes } from './records.ts'
 import { systemRoutes } from './system.ts'
 import { unsupportedRoutes } from './unsupported.ts'
@@ -8,6 +9,7 @@ import { unsupportedRoutes } from './unsupported.ts'
 /** Every route, Chroma's and ours. */
 export const routes: readonly Route[] = [
   ...systemRoutes,
+  ...metricsRoutes,
   ...databaseRoutes,
   ...collectionRoutes,
   ...recordRoutes,

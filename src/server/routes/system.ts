@@ -37,11 +37,12 @@ export const systemRoutes: readonly Route[] = [
     access: 'public',
     id: 'healthcheck',
     tag: 'System',
-    summary: 'Whether the store is open and takes calls; 503 when it is not.',
+    summary: 'Whether the store can be read and its log takes writes; 503 when not.',
     success: { schema: { $ref: 'HealthCheckResponse#' } },
     handle: async ({ server }) => {
-      const ready = await server.store.isReady()
-      return { ...json({ is_executor_ready: ready, is_log_client_ready: ready }), status: ready ? 200 : 503 }
+      const { reads, writes } = await server.store.health()
+      const body = { is_executor_ready: reads, is_log_client_ready: writes }
+      return { ...json(body), status: reads && writes ? 200 : 503 }
     },
   },
   {
@@ -52,8 +53,8 @@ export const systemRoutes: readonly Route[] = [
     tag: 'System',
     summary: 'What a client should know before it writes.',
     success: { schema: { $ref: 'ChecklistResponse#' } },
-    handle: async ({ server }) =>
-      json({ max_batch_size: await server.store.client.getMaxBatchSize(), supports_base64_encoding: true }),
+    handle: ({ server }) =>
+      json({ max_batch_size: server.limits.recordsPerWrite, supports_base64_encoding: true }),
   },
   {
     method: 'GET',
