@@ -5,11 +5,11 @@
 import { setTimeout } from 'node:timers/promises'
 import type { CreateCollectionCommand, ModifyCollectionCommand } from '../commands/command.ts'
 import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
-import { AnnalsError, show } from '../errors.ts'
-import { defaultTenant } from '../projections/metadata/catalog.ts'
+import { AnnalsError } from '../errors.ts'
+import type { LogFrame } from '../log/operation-log.ts'
+import { type At, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { checkPoint } from '../readers/read-request.ts'
-import type { Store } from '../store.ts'
 import type {
   CollectionInfo,
   EmbeddingFunctionConfiguration,
@@ -72,6 +72,19 @@ export interface WrittenCollection {
   receipt: WriteReceipt
 }
 
+/** Which part of which log a backup copies. */
+export interface BackupRange {
+  storeId: string
+  epoch: number
+  /** The newest position, and the root of the tree over all up to it, hexadecimal. */
+  head: number
+  root: string
+  /** Positions: exclusive … */
+  from: number
+  /** … and inclusive. */
+  until: number
+}
+
 /** The store of one client, seen from above all tenants. */
 export class StoreAccess {
   readonly client: LocalClient
@@ -91,8 +104,13 @@ export class StoreAccess {
     return { reads, writes }
   }
 
+  /** The position that a point stands for. Errors: `position_not_reached`, `tag_not_found`. */
+  async position(point: Point): Promise<number> {
+    return positionOf(await this.client.store(), checkPoint(point))
+  }
+
   /**
-   * The live collection with a UUID, whatever its tenant and database; with `within` only in that one.
+   * The collection with a UUID, whatever its tenant and database; with `within` only in that one.
    * Throws `invalid_argument` for what is no UUID, `collection_not_found`.
    */
   async collection(id: string, within?: DatabaseName): Promise<FoundCollection> {
@@ -103,40 +121,79 @@ export class StoreAccess {
     return this.#found(row)
   }
 
-  /** The same for reads as of a point: the collection may have been deleted since. */
+  /** The same for reads as of a position: the collection may have been deleted since. */
   async collectionAt(
     id: string,
-    point: Point,
+    at: number,
     within?: DatabaseName,
   ): Promise<{ details: CollectionDetails; collection: ReadableCollection }> {
     const uuid = checkUuid(id, 'collection_id')
     const store = await this.client.store()
-    const at = await positionOf(store, checkPoint(point))
     const row = store.reader.collection(uuid, at)
     if (!isWithin(row, within)) throw notFound(uuid)
     const { details, collection } = this.#found(row)
     return { details, collection: collection.asOf(at) }
   }
 
-  /** By name, now or as of a point. Throws `collection_not_found`. */
-  async collectionNamed(scope: DatabaseName, name: string, point?: Point): Promise<CollectionDetails> {
-    const store = await this.client.store()
-    const at = await positionAt(store, point)
-    const row = store.catalog.collection(scope.tenant, scope.database, name, at)
+  /** By name, now (`null`) or as of a position. Throws `collection_not_found`. */
+  async collectionNamed(scope: DatabaseName, name: string, at: At): Promise<CollectionDetails> {
+    const { catalog } = await this.client.store()
+    const row = catalog.collection(scope.tenant, scope.database, name, at)
     if (row !== undefined) return detailsOf(row)
-    throw new AnnalsError('collection_not_found', `Collection [${name}] does not exist.`)
+    throw notFound(name)
   }
 
   /** In the order of their creation. */
-  async collections(scope: DatabaseName, page: ListOptions, point?: Point): Promise<CollectionDetails[]> {
-    const store = await this.client.store()
-    const at = await positionAt(store, point)
-    return store.catalog.collections(scope.tenant, scope.database, at, page).map(detailsOf)
+  async collections(scope: DatabaseName, page: ListOptions, at: At): Promise<CollectionDetails[]> {
+    const { catalog } = await this.client.store()
+    return catalog.collections(scope.tenant, scope.database, at, page).map(detailsOf)
   }
 
-  async countCollections(scope: DatabaseName, point?: Point): Promise<number> {
-    const store = await this.client.store()
-    return store.catalog.countCollections(scope.tenant, scope.database, await positionAt(store, point))
+  async countCollections(scope: DatabaseName, at: At): Promise<number> {
+    return (await this.client.store()).catalog.countCollections(scope.tenant, scope.database, at)
+  }
+
+  /** The newest position. */
+  async head(): Promise<number> {
+    return (await this.client.store()).log.head
+  }
+
+  /**
+   * What a backup from one point to another copies, as positions; `until` defaults to the newest commit. Errors:
+   * `position_not_reached`, `tag_not_found`.
+   */
+  async backupRange(from: Point | undefined, until: Point | undefined): Promise<BackupRange> {
+    const { log, projector } = await this.client.store()
+    return {
+      storeId: log.storeId,
+      epoch: log.epoch,
+      head: log.head,
+      root: log.root.toString('hex'),
+      from: from === undefined ? 0 : await this.position(from),
+      until: until === undefined ? projector.position : await this.position(until),
+    }
+  }
+
+  /** Leaves of the log's tree, after one position up to another; history stays as it is meanwhile. */
+  async *leaves(after: number, until: number): AsyncGenerator<Buffer, void, undefined> {
+    const { log, pins } = await this.client.store()
+    const release = pins.hold('leaves for a backup elsewhere', until)
+    try {
+      for await (const { leaf } of log.leaves({ after, until })) yield leaf
+    } finally {
+      release()
+    }
+  }
+
+  /** Frames of the log, as they stand in it; history stays as it is meanwhile. */
+  async *frames(after: number, until: number): AsyncGenerator<LogFrame, void, undefined> {
+    const { log, pins } = await this.client.store()
+    const release = pins.hold('frames for a backup elsewhere', until)
+    try {
+      yield* log.frames({ after, until })
+    } finally {
+      release()
+    }
   }
 
   /** Every tenant's databases, the default one included. */
@@ -227,13 +284,8 @@ function isWithin(row: CollectionRow, within: DatabaseName | undefined): boolean
   return within === undefined || (row.tenant === within.tenant && row.database === within.database)
 }
 
-function positionAt(store: Store, point: Point | undefined): Promise<number | null> {
-  return point === undefined ? Promise.resolve(null) : positionOf(store, checkPoint(point))
-}
-
 function notFound(id: string): AnnalsError {
   return new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`, {
     fate: 'not_written',
-    hint: `No collection has the id or name ${show(id)} now.`,
   })
 }

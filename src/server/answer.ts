@@ -26,12 +26,3 @@ export function json(value: unknown, receipt?: WriteReceipt): Answer {
 export function jsonText(pieces: AsyncIterable<string>): Answer {
   return { type: jsonType, body: Readable.from(pieces, { objectMode: false }) }
 }
-
-/** The receipt of a write, as headers. */
-export function receiptHeaders({ position, committedAt, count }: WriteReceipt): Record<string, string> {
-  return {
-    'x-annals-position': String(position),
-    'x-annals-committed-at': committedAt.toISOString(),
-    'x-annals-count': String(count),
-  }
-}

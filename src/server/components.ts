@@ -1,9 +1,11 @@
 /** The component schemas of the OpenAPI document, by name. */
 import { chromaCollectionSchemas } from './chroma/openapi-collections.ts'
 import { chromaRecordSchemas } from './chroma/openapi-records.ts'
+import { ownSchemas } from './openapi-own.ts'
 import type { JsonSchema } from './route.ts'
 
 export const components: Readonly<Record<string, JsonSchema>> = {
   ...chromaCollectionSchemas,
   ...chromaRecordSchemas,
+  ...ownSchemas,
 }

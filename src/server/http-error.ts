@@ -1,4 +1,5 @@
-import { AnnalsError, type ErrorCode, type Fate } from '../errors.ts'
+import { AnnalsError, type ErrorCode } from '../errors.ts'
+import { type ErrorBody, encodeError } from '../wire/error-body.ts'
 
 /**
  * What the wire refuses before, or otherwise than, the store does: a status of its own beside Chroma's name for it.
@@ -27,17 +28,6 @@ export class HttpError extends Error {
   }
 }
 
-/** The body of every error: Chroma's two keys, and what the store says beyond them. */
-export interface ErrorBody {
-  /** Chroma's name. */
-  error: string
-  message: string
-  code?: ErrorCode
-  fate?: Fate
-  hint?: string
-  position?: number
-}
-
 /** JSON of the wrong shape: 422, as Chroma has it. */
 export function wrongShape(message: string): HttpError {
   return new HttpError(422, 'ChromaError', 'invalid_argument', message)
@@ -59,18 +49,7 @@ export function describeError(thrown: unknown): { status: number; body: ErrorBod
     const { status, error, message, code } = thrown
     return { status, body: { error, message, code } }
   }
-  if (thrown instanceof AnnalsError) {
-    const { status, chromaName, message, code, fate, hint, position } = thrown
-    const body: ErrorBody = {
-      error: chromaName,
-      message,
-      code,
-      ...(fate !== undefined && { fate }),
-      ...(hint !== undefined && { hint }),
-      ...(position !== undefined && { position }),
-    }
-    return { status, body }
-  }
+  if (thrown instanceof AnnalsError) return { status: thrown.status, body: encodeError(thrown) }
   return {
     status: 500,
     body: { error: 'InternalError', message: 'Something went wrong inside the server.', code: 'internal' },

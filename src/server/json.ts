@@ -1,23 +1,18 @@
-import { AnnalsError } from '../errors.ts'
-import { wrongValue } from './http-error.ts'
+import { JsonRefused, parseJson, writeJson } from '../wire/json.ts'
+import { wrongShape, wrongValue } from './http-error.ts'
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** The JSON of a body. Malformed JSON and malformed UTF-8 are 400. */
-export function parseBody(body: Buffer): unknown {
+/** The JSON of a body. What is malformed is 400, a key that stands twice 422. */
+export function parseBody(body: Uint8Array): unknown {
   try {
-    return JSON.parse(decoder.decode(body)) as unknown
+    return parseJson(body)
   } catch (error) {
-    if (error instanceof AnnalsError) throw error
-    throw wrongValue(`Failed to parse the request body as JSON: ${reason(error)}`)
+    if (!(error instanceof JsonRefused)) throw error
+    const message = `Failed to parse the request body as JSON: ${error.message}`
+    throw error.reason === 'malformed' ? wrongValue(message) : wrongShape(message)
   }
 }
 
-/** One value as JSON text; what JSON cannot say (infinite distances) is `null`. */
+/** One value as JSON text, exactly; what JSON cannot say (infinite distances) is `null`. */
 export function jsonOf(value: unknown): string {
-  return JSON.stringify(value)
-}
-
-function reason(error: unknown): string {
-  return error instanceof SyntaxError ? error.message : 'the body is not UTF-8'
+  return writeJson(value)
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Answer, bytesType, eventsType, linesType, receiptHeaders } from './answer.ts'
+import { encodeReceipt } from '../wire/write-headers.ts'
+import { type Answer, bytesType, eventsType, linesType } from './answer.ts'
 import type { ServerContext } from './context.ts'
 import { within } from './deadline.ts'
 import { HttpError } from './http-error.ts'
@@ -94,7 +95,7 @@ function checkContentType(type: string | undefined): void {
 function send(route: Route, answer: Answer, reply: FastifyReply): FastifyReply {
   const { status = route.success.status ?? 200, type, body, headers = {}, receipt } = answer
   reply.code(status).headers(headers)
-  if (receipt !== undefined) reply.headers(receiptHeaders(receipt))
+  if (receipt !== undefined) reply.headers(encodeReceipt(receipt))
   if (type !== null) reply.type(type)
   return reply.send(body ?? undefined)
 }

@@ -5,6 +5,7 @@
  * client goes, the source is told so, and lets go of what it holds.
  */
 import { Readable } from 'node:stream'
+import { streamErrorKey } from '../wire/error-body.ts'
 import { type Answer, bytesType, eventsType, linesType } from './answer.ts'
 import { describeError } from './http-error.ts'
 import { jsonOf } from './json.ts'
@@ -67,7 +68,7 @@ async function* linesOf(
   try {
     for (let item = first; item.done !== true; item = await iterator.next()) yield `${jsonOf(item.value)}\n`
   } catch (error) {
-    yield `${jsonOf({ $error: describeError(error).body })}\n`
+    yield `${jsonOf({ [streamErrorKey]: describeError(error).body })}\n`
   } finally {
     await iterator.return?.()
   }

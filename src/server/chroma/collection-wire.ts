@@ -64,5 +64,6 @@ function hnswJson({ num_threads: _, batch_size: __, ...shown }: HnswConfiguratio
 function embeddingFunctionJson(given: EmbeddingFunctionConfiguration | null): Json | null {
   if (given === null) return null
   const { type, name, config } = given
-  return type === 'known' ? { type, name, config } : { type }
+  if (type === 'known') return { type, name, config }
+  return name === '' ? { type } : { type, name }
 }

@@ -2,7 +2,7 @@
 import { AnnalsError, show } from '../../errors.ts'
 import type { EmbeddingFunctionConfiguration } from '../../types.ts'
 import { wrongShape, wrongValue } from '../http-error.ts'
-import { object, onlyKeys, optional, type Shape, text, uint32 } from './shape.ts'
+import { number, object, onlyKeys, optional, type Shape, settings, text, uint32 } from './shape.ts'
 
 type Json = Record<string, unknown>
 
@@ -45,7 +45,7 @@ const hnswFields = {
   ef_search: uint32,
   max_neighbors: uint32,
   num_threads: uint32,
-  resize_factor: float,
+  resize_factor: number,
   sync_threshold: uint32,
   batch_size: uint32,
 } as const
@@ -59,7 +59,7 @@ function hnswShape(fields: Readonly<Record<string, Shape<unknown>>>): Shape<Json
     onlyKeys(given, Object.keys(fields), place)
     for (const [key, entry] of Object.entries(given)) optional(fields[key]!)(entry, `${place}.${key}`)
     checkSpace(given.space, place)
-    return given
+    return settings(given, place)
   }
 }
 
@@ -95,23 +95,18 @@ export function checkSpace(space: unknown, place: string): void {
   throw wrongShape(`${place}.space: unknown variant ${show(space)}, expected one of l2, cosine, ip`)
 }
 
-function float(value: unknown, place: string): number {
-  if (typeof value === 'number') return value
-  throw wrongShape(`${place}: expected a number, got ${show(value)}`)
-}
-
 export const embeddingFunctionShape: Shape<EmbeddingFunctionConfiguration> = (value, place) => {
   const given = object(value, place)
   switch (given.type) {
     case 'legacy':
     case 'unknown':
-      return { type: given.type, name: '', config: {} }
+      return { type: given.type, name: typeof given.name === 'string' ? given.name : '', config: {} }
     case 'known':
       if (given.config === undefined) throw wrongShape(`${place}: missing field config`)
       return {
         type: 'known',
         name: text(given.name, `${place}.name`),
-        config: object(given.config, `${place}.config`),
+        config: settings(given.config, `${place}.config`),
       }
     default:
       throw wrongShape(

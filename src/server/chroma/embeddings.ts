@@ -1,9 +1,7 @@
-import { endianness } from 'node:os'
 import { show } from '../../errors.ts'
+import { decodeVector } from '../../wire/vector.ts'
 import { wrongShape, wrongValue } from '../http-error.ts'
 import { anyArray } from './shape.ts'
-
-const isLittleEndian = endianness() === 'LE'
 
 /** Rows of an add or upsert: each an array of numbers, or each base64 of little-endian float32. */
 export function embeddingRows(value: unknown, place: string): Float32Array[] {
@@ -38,13 +36,7 @@ function numbers(value: unknown, place: string): Float32Array {
 
 function decoded(value: unknown, place: string): Float32Array {
   if (typeof value !== 'string') throw wrongShape(`${place}: expected base64, got ${show(value)}`)
-  const padding = value.endsWith('==') ? 2 : value.endsWith('=') ? 1 : 0
-  const bytes = Buffer.from(value, 'base64')
-  if (value.length % 4 !== 0 || bytes.length !== (value.length / 4) * 3 - padding)
-    throw wrongValue(`${place}: is not base64: ${show(value)}`)
-  if (bytes.length % 4 !== 0)
-    throw wrongValue(`${place}: holds ${bytes.length} bytes, which are no whole number of float32`)
-  if (!isLittleEndian) bytes.swap32()
-  // A copy: what base64 was decoded into need not lie at a multiple of four.
-  return new Float32Array(new Uint8Array(bytes).buffer)
+  const vector = decodeVector(value)
+  if (vector === null) throw wrongValue(`${place}: is not base64 of whole float32 values: ${show(value)}`)
+  return vector
 }

@@ -42,11 +42,15 @@ export interface DeletePayload extends WireSelection {
 const includes: readonly Include[] = ['distances', 'documents', 'embeddings', 'metadatas', 'uris']
 const texts: Shape<(string | null)[] | null> = optional(list(optional(text)))
 
-/** The records of an add, update or upsert. */
-export function recordsPayload(kind: 'add' | 'update' | 'upsert', body: unknown): WireRecord[] {
+/** The records of an add, update or upsert; without `needsVectors` rows of embeddings may be missing. */
+export function recordsPayload(
+  kind: 'add' | 'update' | 'upsert',
+  body: unknown,
+  needsVectors: boolean,
+): WireRecord[] {
   const given = object(body, 'body')
   const ids = list(text)(given.ids, 'ids')
-  const rows = kind === 'update' ? optional(optionalEmbeddingRows) : embeddingRows
+  const rows = needsVectors ? embeddingRows : optional(optionalEmbeddingRows)
   const embeddings = rows(given.embeddings, 'embeddings')
   const documents = texts(given.documents, 'documents')
   const uris = texts(given.uris, 'uris')

@@ -2,8 +2,10 @@
  * Readers of JSON as Chroma's wire types it: a value of the wrong shape is a 422 that names its place. What a
  * value says is checked elsewhere, and is a 400.
  */
+
 import { show } from '../../errors.ts'
-import { wrongShape } from '../http-error.ts'
+import { plainNumbers } from '../../exact-number.ts'
+import { wrongShape, wrongValue } from '../http-error.ts'
 
 /** Reads one value at a place. */
 export type Shape<T> = (value: unknown, place: string) => T
@@ -18,6 +20,26 @@ export function object(value: unknown, place: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>
   throw expected('an object', value, place)
+}
+
+/** An object of options or settings, which do not tell `2.0` from `2` and hold no integer beyond 2^53 - 1. */
+export function settings(value: unknown, place: string): Record<string, unknown> {
+  const given = object(value, place)
+  refuseBigints(given, place)
+  return plainNumbers(given) as Record<string, unknown>
+}
+
+function refuseBigints(value: unknown, place: string): void {
+  if (typeof value === 'bigint') throw wrongValue(`${place}: ${value} is too large`)
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, entry] of Object.entries(value)) refuseBigints(entry, `${place}.${key}`)
+}
+
+/** Any JSON number, as a plain one. */
+export function number(value: unknown, place: string): number {
+  const plain = typeof value === 'bigint' ? Number(value) : plainNumbers(value)
+  if (typeof plain === 'number') return plain
+  throw expected('a number', value, place)
 }
 
 export function text(value: unknown, place: string): string {

@@ -3,6 +3,7 @@ import { json } from '../answer.ts'
 import { changesPayload, collectionJson, createPayload } from '../chroma/collection-wire.ts'
 import { placeOf, requiredPlace } from '../context.ts'
 import { HttpError } from '../http-error.ts'
+import { asOf } from '../reading.ts'
 import type { Route } from '../route.ts'
 import { asOfParameter, collectionUrl, databaseUrl, pageParameters } from './common.ts'
 
@@ -21,11 +22,13 @@ export const collectionRoutes: readonly Route[] = [
     query: { ...pageParameters, ...asOfParameter },
     success: { schema: { type: 'array', items: { $ref: 'Collection#' } } },
     errors: [410],
-    handle: async ({ server, params, query }) => {
+    handle: async (call) => {
+      const { server, params, query } = call
       const limit = query.uint32('limit') ?? Number.MAX_SAFE_INTEGER
       const page = { limit, offset: query.uint32('offset') ?? 0 }
-      const found = await server.store.collections(placeOf(params), page, query.point('as_of'))
-      return json(found.map(collectionJson))
+      const { at, headers } = await asOf(call)
+      const found = await server.store.collections(placeOf(params), page, at)
+      return { ...json(found.map(collectionJson)), headers }
     },
   },
   {
@@ -57,8 +60,10 @@ export const collectionRoutes: readonly Route[] = [
     query: asOfParameter,
     success: { schema: { $ref: 'u32#' } },
     errors: [410],
-    handle: async ({ server, params, query }) =>
-      json(await server.store.countCollections(placeOf(params), query.point('as_of'))),
+    handle: async (call) => {
+      const { at, headers } = await asOf(call)
+      return { ...json(await call.server.store.countCollections(placeOf(call.params), at)), headers }
+    },
   },
   {
     method: 'GET',
@@ -70,15 +75,16 @@ export const collectionRoutes: readonly Route[] = [
     query: asOfParameter,
     success: { schema: { $ref: 'Collection#' } },
     errors: [404, 410],
-    handle: async ({ server, params, query }) => {
+    handle: async (call) => {
+      const { server, params } = call
+      const { at, headers } = await asOf(call)
       const id = params.collection_id!
-      const point = query.point('as_of')
       const place = placeOf(params)
       const { details } =
-        point === undefined
+        at === null
           ? await server.store.collection(id, place)
-          : await server.store.collectionAt(id, point, place)
-      return json(collectionJson(details))
+          : await server.store.collectionAt(id, at, place)
+      return { ...json(collectionJson(details)), headers }
     },
   },
   {
@@ -91,11 +97,11 @@ export const collectionRoutes: readonly Route[] = [
     query: asOfParameter,
     success: { schema: { $ref: 'Collection#' } },
     errors: [404, 410],
-    handle: async ({ server, params, query }) => {
-      const point = query.point('as_of')
-      return json(
-        collectionJson(await server.store.collectionNamed(placeOf(params), params.collection_id!, point)),
-      )
+    handle: async (call) => {
+      const { server, params } = call
+      const { at, headers } = await asOf(call)
+      const details = await server.store.collectionNamed(placeOf(params), params.collection_id!, at)
+      return { ...json(collectionJson(details)), headers }
     },
   },
   {

@@ -5,6 +5,7 @@ import { json } from '../answer.ts'
 import { object, text } from '../chroma/shape.ts'
 import { notImplemented } from '../http-error.ts'
 import type { Call, Route } from '../route.ts'
+import { writerOf } from '../write-context.ts'
 import { databaseUrl, pageParameters } from './common.ts'
 
 const none = { type: 'object' } as const
@@ -126,9 +127,7 @@ async function createDatabase(
   } catch (error) {
     if (!(error instanceof AnnalsError && error.code === 'tenant_not_found')) throw error
   }
-  const { actor, reason } = write
-  const who = { ...(actor !== undefined && { actor }), ...(reason !== undefined && { reason }) }
-  await server.store.client.createTenant({ name: tenant }, who).catch((error: unknown) => {
+  await server.store.client.createTenant({ name: tenant }, writerOf(write)).catch((error: unknown) => {
     // Somebody else was faster.
     if (!(error instanceof AnnalsError && error.code === 'tenant_exists')) throw error
   })

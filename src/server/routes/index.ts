@@ -1,7 +1,10 @@
 import type { Route } from '../route.ts'
+import { careRoutes } from './care.ts'
 import { collectionRoutes } from './collections.ts'
 import { databaseRoutes } from './databases.ts'
+import { historyRoutes } from './history.ts'
 import { metricsRoutes } from './metrics.ts'
+import { proofRoutes } from './proofs.ts'
 import { recordRoutes } from './records.ts'
 import { systemRoutes } from './system.ts'
 import { unsupportedRoutes } from './unsupported.ts'
@@ -14,4 +17,7 @@ export const routes: readonly Route[] = [
   ...collectionRoutes,
   ...recordRoutes,
   ...unsupportedRoutes,
+  ...historyRoutes,
+  ...careRoutes,
+  ...proofRoutes,
 ]

@@ -1,5 +1,4 @@
 import type { ReadableCollection } from '../../client/api.ts'
-import type { FoundCollection } from '../../client/store-access.ts'
 import { limits } from '../../limits.ts'
 import type { Where, WhereDocument } from '../../types.ts'
 import { type Answer, json } from '../answer.ts'
@@ -12,8 +11,8 @@ import {
   queryPayload,
   recordsPayload,
 } from '../chroma/record-payloads.ts'
-import { requiredPlace } from '../context.ts'
 import { wrongValue } from '../http-error.ts'
+import { liveCollection, readableCollection } from '../reading.ts'
 import type { Call, Route } from '../route.ts'
 import { asOfParameter, collectionUrl, readLevelParameter } from './common.ts'
 
@@ -55,6 +54,12 @@ export const recordRoutes: readonly Route[] = [
     id: 'collection_upsert',
     tag: 'Record',
     summary: 'Add what is new and change what exists.',
+    query: {
+      partial: {
+        type: 'boolean',
+        description: 'Rows without an embedding (`null`) leave the vector of an existing record as it is.',
+      },
+    },
     body: { $ref: 'UpsertCollectionRecordsPayload#' },
     success: { schema: { $ref: 'UpsertCollectionRecordsResponse#' } },
     errors: [404, 501],
@@ -116,26 +121,16 @@ export const recordRoutes: readonly Route[] = [
     errors: [404, 410],
     handle: async (call) => {
       call.query.oneOf('read_level', ['index_and_wal', 'index_only', 'index_and_bounded_wal'])
-      return json(await (await readable(call)).collection.count())
+      const { collection, headers } = await readableCollection(call)
+      return { ...json(await collection.count()), headers }
     },
   },
 ]
 
-function found({ server, request, params }: Call): Promise<FoundCollection> {
-  return server.store.collection(params.collection_id!, requiredPlace(request.identity, params))
-}
-
-/** The collection now, or as of the point that the query string names. */
-async function readable(call: Call): Promise<{ collection: ReadableCollection }> {
-  const point = call.query.point('as_of')
-  if (point === undefined) return found(call)
-  const { server, request, params } = call
-  return server.store.collectionAt(params.collection_id!, point, requiredPlace(request.identity, params))
-}
-
 async function put(kind: 'add' | 'update' | 'upsert', call: Call): Promise<Answer> {
-  const given = recordsPayload(kind, call.body)
-  const { collection } = await found(call)
+  const needsVectors = kind === 'add' || (kind === 'upsert' && call.query.flag('partial') !== true)
+  const given = recordsPayload(kind, call.body, needsVectors)
+  const { collection } = await liveCollection(call)
   if (given.length === 0) return json({})
   const records = foldRecords(kind, given)
   const columns = {
@@ -152,7 +147,7 @@ async function put(kind: 'add' | 'update' | 'upsert', call: Call): Promise<Answe
 
 async function remove(call: Call): Promise<Answer> {
   const { ids, where, whereDocument, limit } = deletePayload(call.body)
-  const { collection } = await found(call)
+  const { collection } = await liveCollection(call)
   const filtered = where !== undefined || whereDocument !== undefined
   if (limit !== null && !filtered) throw wrongValue('limit: needs a where or where_document beside it')
   if (ids === null && !filtered) return json({ deleted: 0 })
@@ -172,7 +167,7 @@ async function remove(call: Call): Promise<Answer> {
 
 async function get(call: Call): Promise<Answer> {
   const { ids, where, whereDocument, limit, offset, include } = getPayload(call.body)
-  const { collection } = await readable(call)
+  const { collection, headers } = await readableCollection(call)
   const possible = possibleIds(ids)
   const result = await collection.get({
     ...(possible !== undefined && { ids: possible }),
@@ -181,12 +176,12 @@ async function get(call: Call): Promise<Answer> {
     offset: offset ?? 0,
     include: columnsFor(include.filter((column) => column !== 'distances')),
   })
-  return getAnswer(result, include)
+  return { ...(await getAnswer(result, include)), headers }
 }
 
 async function query(call: Call): Promise<Answer> {
   const { ids, where, whereDocument, queryEmbeddings, nResults, include } = queryPayload(call.body)
-  const { collection } = await readable(call)
+  const { collection, headers } = await readableCollection(call)
   const possible = possibleIds(ids)
   const result = await collection.query({
     queryEmbeddings,
@@ -195,7 +190,7 @@ async function query(call: Call): Promise<Answer> {
     ...filters(where, whereDocument),
     include: columnsFor(include),
   })
-  return queryAnswer(result, include)
+  return { ...(await queryAnswer(result, include)), headers }
 }
 
 /** Asking for more than there is is no error, as long as what there is can be answered. */

@@ -1,13 +1,18 @@
 import { defaultDatabase, defaultTenant } from '../../projections/metadata/catalog.ts'
+import { versionHeader } from '../../wire/write-headers.ts'
 import { json } from '../answer.ts'
+import type { ServerContext } from '../context.ts'
 import { HttpError } from '../http-error.ts'
 import type { Call, Route } from '../route.ts'
+import { writerOf } from '../write-context.ts'
 
 /** The version of Chroma's API that is spoken here; Chroma's own server answers the same. */
 const apiVersion = '1.0.0'
 
-const heartbeat = async ({ server }: Call) =>
-  json({ 'nanosecond heartbeat': await server.store.client.heartbeat() })
+const heartbeat = async ({ server }: Call) => ({
+  ...json({ 'nanosecond heartbeat': await server.store.client.heartbeat() }),
+  headers: await packageVersion(server),
+})
 
 /** Signs of life, what the server is, and who is calling. */
 export const systemRoutes: readonly Route[] = [
@@ -66,7 +71,7 @@ export const systemRoutes: readonly Route[] = [
     success: { schema: { type: 'string' } },
     handle: async ({ server }) => ({
       ...json(apiVersion),
-      headers: { 'x-annals-version': await server.store.client.version() },
+      headers: await packageVersion(server),
     }),
   },
   {
@@ -92,13 +97,17 @@ export const systemRoutes: readonly Route[] = [
     handle: async ({ server, write }) => {
       if (!server.allowReset)
         throw new HttpError(403, 'ChromaError', 'forbidden', 'Reset is disabled by config')
-      const { expectedPosition: _, idempotencyKey: __, ...who } = write
+      const who = writerOf(write)
       for (const { tenant, database } of await server.store.allDatabases())
         await server.store.client.scope({ tenant, database }).deleteDatabase({ name: database, tenant }, who)
       return json(true)
     },
   },
 ]
+
+async function packageVersion({ store }: ServerContext): Promise<Record<string, string>> {
+  return { [versionHeader]: await store.client.version() }
+}
 
 async function identity({ server, request }: Call) {
   const { identity } = request

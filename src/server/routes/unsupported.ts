@@ -1,7 +1,7 @@
 import { flag, object, optional, text } from '../chroma/shape.ts'
-import { requiredPlace } from '../context.ts'
 import { HttpError, notImplemented } from '../http-error.ts'
-import type { Call, Route } from '../route.ts'
+import { liveCollection } from '../reading.ts'
+import type { Route } from '../route.ts'
 import { collectionUrl } from './common.ts'
 
 const read = { role: 'read', scope: 'database' } as const
@@ -37,7 +37,7 @@ export const unsupportedRoutes: readonly Route[] = [
     handle: async (call) => {
       const given = object(call.body, 'body')
       for (const key of ['name', 'function_id', 'output_collection']) text(given[key], key)
-      await collectionOf(call)
+      await liveCollection(call)
       throw notImplemented('Attached functions are not supported')
     },
   },
@@ -51,7 +51,7 @@ export const unsupportedRoutes: readonly Route[] = [
     success: { schema: { $ref: 'GetAttachedFunctionResponse#' } },
     errors: [404],
     handle: async (call) => {
-      await collectionOf(call)
+      await liveCollection(call)
       throw noFunction(call.params.function_name!)
     },
   },
@@ -67,7 +67,7 @@ export const unsupportedRoutes: readonly Route[] = [
     errors: [404],
     handle: async (call) => {
       optional(flag)(object(call.body, 'body').delete_output, 'delete_output')
-      await collectionOf(call)
+      await liveCollection(call)
       throw noFunction(call.params.name!)
     },
   },
@@ -83,15 +83,11 @@ export const unsupportedRoutes: readonly Route[] = [
     errors: [404, 501],
     handle: async (call) => {
       object(call.body, 'body')
-      await collectionOf(call)
+      await liveCollection(call)
       throw notImplemented('Attached functions are not supported')
     },
   },
 ]
-
-function collectionOf({ server, request, params }: Call): Promise<unknown> {
-  return server.store.collection(params.collection_id!, requiredPlace(request.identity, params))
-}
 
 function noFunction(name: string): HttpError {
   return new HttpError(404, 'NotFoundError', 'invalid_argument', `Attached function [${name}] not found`)

@@ -1,0 +1,193 @@
+/** What Chroma has not: the past, what changed, who did it. */
+
+import type { OperationType } from '../../types.ts'
+import { diffHeaders } from '../../wire/write-headers.ts'
+import { eventsType, json, linesType } from '../answer.ts'
+import { changeEvents } from '../change-events.ts'
+import { possibleIds, queryPayload } from '../chroma/record-payloads.ts'
+import { placeOf } from '../context.ts'
+import { liveCollection, readableCollection } from '../reading.ts'
+import type { Call, JsonSchema, Route } from '../route.ts'
+import { events, lines } from '../streams.ts'
+import { asOfParameter, collectionUrl, databaseUrl, pointSchema } from './common.ts'
+
+const read = { role: 'read', scope: 'database' } as const
+const text: JsonSchema = { type: 'string' }
+const between = { from: pointSchema, to: pointSchema }
+const feed = {
+  after: {
+    type: 'integer',
+    minimum: 0,
+    description: 'Changes after this position; default 0, the beginning.',
+  },
+  live: { type: 'boolean', description: 'Goes on with what is yet to come; default true.' },
+}
+const feedAnswer = {
+  type: eventsType,
+  description:
+    'Events `change` with a Change as data and its position as id; `end` when nothing follows; `error` with an error body. `Last-Event-ID` goes on after that position.',
+  schema: { $ref: 'Change#' },
+}
+
+export const historyRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    url: `${collectionUrl}/history`,
+    access: read,
+    id: 'record_history',
+    tag: 'History',
+    summary: 'Every version that one record ever had, one a line.',
+    query: { id: text, order: { type: 'string', enum: ['asc', 'desc'] }, ...asOfParameter },
+    strict: true,
+    success: { type: linesType, schema: { $ref: 'RecordVersion#' } },
+    errors: [404, 410],
+    handle: async (call) => {
+      const id = call.query.required('id')
+      const order = call.query.oneOf('order', ['asc', 'desc'])
+      const { collection, headers } = await readableCollection(call)
+      return { ...(await lines(collection.history(id, { ...(order !== undefined && { order }) }))), headers }
+    },
+  },
+  {
+    method: 'GET',
+    url: `${collectionUrl}/diff`,
+    access: read,
+    id: 'collection_diff',
+    tag: 'History',
+    summary: 'The net difference of a collection between two points, one record a line.',
+    query: between,
+    strict: true,
+    success: { type: linesType, schema: { $ref: 'Difference#' } },
+    errors: [404, 410],
+    handle: async (call) => {
+      const { from, to, headers } = await bounds(call)
+      const { collection } = await liveCollection(call)
+      return { ...(await lines(collection.diff(from, to))), headers }
+    },
+  },
+  {
+    method: 'GET',
+    url: `${databaseUrl}/diff`,
+    access: read,
+    id: 'database_diff',
+    tag: 'History',
+    summary: 'The net difference of all collections of a database between two points.',
+    query: between,
+    strict: true,
+    success: { type: linesType, schema: { $ref: 'Difference#' } },
+    errors: [404, 410],
+    handle: async (call) => {
+      const { from, to, headers } = await bounds(call)
+      return { ...(await lines(scoped(call).diff(from, to))), headers }
+    },
+  },
+  {
+    method: 'POST',
+    url: `${collectionUrl}/explain_query`,
+    access: read,
+    id: 'explain_query',
+    tag: 'History',
+    summary: 'How the answer to a query differs between two points, and which operations caused it.',
+    query: between,
+    strict: true,
+    body: { $ref: 'QueryRequestPayload#' },
+    success: { schema: { $ref: 'QueryExplanation#' } },
+    errors: [404, 410],
+    handle: async (call) => {
+      const { ids, where, whereDocument, queryEmbeddings, nResults, include } = queryPayload(call.body)
+      const { from, to, headers } = await bounds(call)
+      const { collection } = await liveCollection(call)
+      const possible = possibleIds(ids)
+      const query = {
+        queryEmbeddings,
+        nResults,
+        include,
+        ...(possible !== undefined && { ids: possible }),
+        ...(where !== undefined && { where: where as never }),
+        ...(whereDocument !== undefined && { whereDocument: whereDocument as never }),
+      }
+      return { ...json(await collection.explainQuery(query, from, to)), headers }
+    },
+  },
+  {
+    method: 'GET',
+    url: `${databaseUrl}/log`,
+    access: read,
+    id: 'read_log',
+    tag: 'History',
+    summary: 'The operation log of a database as a person reads it, one operation a line.',
+    query: {
+      after: pointSchema,
+      until: pointSchema,
+      collection: text,
+      id: text,
+      actor: text,
+      type: { type: 'array', items: text, description: 'May be repeated.' },
+    },
+    strict: true,
+    success: { type: linesType, schema: { $ref: 'LogLine#' } },
+    errors: [404],
+    handle: (call) => {
+      const { query } = call
+      const given = {
+        after: query.point('after'),
+        until: query.point('until'),
+        collection: query.text('collection'),
+        id: query.text('id'),
+        actor: query.text('actor'),
+        type: query.texts('type') as OperationType[] | undefined,
+      }
+      const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+      return lines(scoped(call).log(options))
+    },
+  },
+  {
+    method: 'GET',
+    url: `${databaseUrl}/changes`,
+    access: read,
+    id: 'database_changes',
+    tag: 'History',
+    summary: 'What happens in a database, as server-sent events.',
+    query: { ...feed, collection: text },
+    strict: true,
+    success: feedAnswer,
+    errors: [404],
+    endless: true,
+    handle: (call) => {
+      const collection = call.query.text('collection')
+      const client = scoped(call)
+      const open = (options: object) =>
+        client.changes({ ...options, ...(collection !== undefined && { collection }) })
+      return events(changeEvents(call, open))
+    },
+  },
+  {
+    method: 'GET',
+    url: `${collectionUrl}/changes`,
+    access: read,
+    id: 'collection_changes',
+    tag: 'History',
+    summary: 'What happens in a collection, as server-sent events.',
+    query: feed,
+    strict: true,
+    success: feedAnswer,
+    errors: [404],
+    endless: true,
+    handle: async (call) => {
+      const { collection } = await liveCollection(call)
+      return events(changeEvents(call, (options) => collection.changes(options)))
+    },
+  },
+]
+
+function scoped({ server, params }: Call) {
+  return server.store.client.scope(placeOf(params))
+}
+
+/** The two points of a difference, as positions; the answer names them. */
+async function bounds({ server, query }: Call) {
+  const position = (name: string): Promise<number> => server.store.position(query.requiredPoint(name))
+  const from = await position('from')
+  const to = await position('to')
+  return { from, to, headers: { [diffHeaders.from]: String(from), [diffHeaders.to]: String(to) } }
+}
