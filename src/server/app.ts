@@ -91,6 +91,14 @@ function ofFramework(thrown: unknown): unknown {
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return new HttpError(400, 'InvalidArgumentError', 'invalid_argument', (thrown as Error).message)
     default:
-      return thrown
+      return refusalOf(thrown) ?? thrown
   }
+}
+
+/** What a plugin refuses, such as a path that leads out of its folder. */
+function refusalOf(thrown: unknown): HttpError | undefined {
+  if (!(thrown instanceof Error && 'statusCode' in thrown) || thrown instanceof HttpError) return undefined
+  const status = Number(thrown.statusCode)
+  const isRefusal = status >= 400 && status < 500
+  return isRefusal ? new HttpError(status, 'ChromaError', 'invalid_argument', thrown.message) : undefined
 }
