@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'database_exists'
   | 'collection_exists'
   | 'conflict'
+  | 'stale_read'
   | 'position_not_reached'
   | 'history_truncated'
   | 'tag_not_found'
@@ -79,6 +80,7 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   database_exists: exists,
   collection_exists: exists,
   conflict: { status: 409, chroma: 'ConditionalWriteConflictError' },
+  stale_read: { status: 412, chroma: 'StaleReadError' },
   position_not_reached: invalid,
   history_truncated: { status: 410, chroma: 'ChromaError' },
   tag_not_found: notFound,

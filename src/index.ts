@@ -31,6 +31,7 @@ export type {
   Client,
   Collection,
   CollectionStats,
+  ConditionalTransaction,
   ConfigurationOptions,
   CreateCollectionOptions,
   Database,
@@ -46,10 +47,12 @@ export type {
   QueryOptions,
   ReadableClient,
   ReadableCollection,
+  RunOptions,
   SearchOptions,
   StoreStats,
   Tag,
   Tenant,
+  TransactionReceipt,
 } from './client/api.ts'
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
 export type { ClientScope } from './client/local-client.ts'

@@ -59,6 +59,7 @@ test('the example of the README prints what its comments say', () => {
 test('the examples of docs/api.md run, one after the other', () => {
   expect(runInProject('api', examples('docs/api.md').join('\n'))).toEqual({
     lines: [
+      'true 2',
       expect.stringMatching(/^\[ 'b' \] \[ 'Gold is soft.' \] b 0\.\d+ 4$/),
       "Gold is soft. true [ 'b', 'd' ]",
       "[ 'Mercury is liquid.' ] []",
@@ -67,6 +68,10 @@ test('the examples of docs/api.md run, one after the other', () => {
       '9 add ada Mercury is liquid.',
       '9 add e ada',
       '10 update e null',
+      '11 delete b null',
+      '12 add f null',
+      '13 delete f ada',
+      '14 add b ada',
     ],
     stderr: '',
     status: 0,

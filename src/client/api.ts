@@ -141,6 +141,53 @@ export interface LogOptions {
   type?: OperationType | OperationType[]
 }
 
+export interface RunOptions {
+  /** How often it is begun anew after `conflict`, `stale_read` or `busy`; default 3. */
+  maxRetries?: number
+}
+
+/** What a committed transaction answers: a receipt, and the same in Chroma's words. */
+export interface TransactionReceipt extends WriteReceipt {
+  /** Position of its first operation record; `null` where nothing changed. */
+  first_inserted_record_offset: number | null
+  /** Records that it wrote, also those that were that way already. */
+  record_count: number
+}
+
+/**
+ * Reads first, then writes that hold only if every record that was read still stands as it was read. All reads see
+ * one position, that of the first; nothing is locked. A record is written at most once, and not read after that.
+ * Calls take effect in their order, awaited or not.
+ */
+export interface ConditionalTransaction {
+  /**
+   * As `collection.get`. Without `ids` it needs a `limit`, and only the records that it answers count as read.
+   * Error: `stale_read`.
+   */
+  get(options?: GetOptions): Promise<GetResult>
+  /** Each id must have been read, without a filter, and not have been there. */
+  add(records: AddRecords): Promise<void>
+  /** Each id must have been read, and have been there. */
+  update(records: PutRecords): Promise<void>
+  upsert(records: PutRecords): Promise<void>
+  /** Each id must have been read, and have been there. */
+  delete(selection: { ids: string[] }): Promise<void>
+  /**
+   * Writes all or nothing, in one commit. Errors: those of every write, and `conflict` when a record that was read
+   * has changed. A transaction that wrote nothing is not checked.
+   */
+  commit(write?: WriteOptions): Promise<TransactionReceipt>
+  /**
+   * Calls back with a transaction, commits it, and answers what was called back. After a conflict it begins anew
+   * with a new transaction, so the callback may run several times.
+   */
+  run<T>(
+    callback: (transaction: ConditionalTransaction) => T | Promise<T>,
+    options?: RunOptions | number,
+    write?: WriteOptions,
+  ): Promise<T>
+}
+
 /** What can be read from a collection, now or as of a point of the past. */
 export interface ReadableCollection {
   /** UUID. */
@@ -212,6 +259,16 @@ export interface Collection extends ReadableCollection {
   upsert(records: PutRecords, options?: WriteOptions): Promise<WriteReceipt>
   /** Removes records; `count` of the receipt says how many. Ids that are not there are no error. */
   delete(selection: DeleteOptions, options?: WriteOptions): Promise<WriteReceipt>
+  /**
+   * A new transaction: reads, and writes that hold only if what was read still stands.
+   *
+   * @example
+   * await notes.conditional().run(async (transaction) => {
+   *   const { ids } = await transaction.get({ ids: ['a'] })
+   *   if (ids.length === 0) await transaction.add({ ids: ['a'], documents: ['the only one'] })
+   * })
+   */
+  conditional(): ConditionalTransaction
   /** Renames, replaces the metadata, or changes the configuration. Errors: `collection_exists`, `unsupported_option`. */
   modify(changes: ModifyOptions, options?: WriteOptions): Promise<WriteReceipt>
   /**

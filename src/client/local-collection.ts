@@ -1,7 +1,7 @@
 import { Diff, type Difference, openDiff, type RecordDifference } from '../audit/diff.ts'
 import { explainQuery, type QueryExplanation } from '../audit/explain-query.ts'
 import { collectionOf } from '../audit/operation.ts'
-import type { DeleteCommand, PutCommand } from '../commands/command.ts'
+import type { DeleteCommand, PutCommand, RecordInput } from '../commands/command.ts'
 import {
   validateDelete,
   validateModify,
@@ -25,21 +25,28 @@ import { checkConfigurationUpdate, checkReindexConfiguration } from '../validati
 import type {
   AddRecords,
   Collection,
+  ConditionalTransaction,
   DeleteOptions,
   ModifyOptions,
   PutRecords,
   QueryOptions,
   ReadableCollection,
 } from './api.ts'
+import { BufferedTransaction } from './buffered-transaction.ts'
 import { validateChangeOptions } from './change-options.ts'
 import { CollectionView } from './collection-view.ts'
+import { LocalTransactions } from './local-transactions.ts'
 import { checkReindexOptions } from './reindex-options.ts'
 import { ReadPoint, resolveBoth, type Session } from './session.ts'
 
 /** A collection of a store in this process. */
 export class LocalCollection extends CollectionView implements Collection {
+  /** Where its transactions read and commit. */
+  readonly transactions: LocalTransactions
+
   constructor(session: Session, info: CollectionInfo, embeddingFunction: EmbeddingFunction | null) {
     super(session, info, embeddingFunction, new ReadPoint(null))
+    this.transactions = new LocalTransactions(session, info.id, (kind, args) => this.#prepared(kind, args))
   }
 
   add(records: AddRecords, options?: WriteOptions): Promise<WriteReceipt> {
@@ -63,6 +70,10 @@ export class LocalCollection extends CollectionView implements Collection {
       }),
       async ({ store, ...request }) => (await store.writer.submit(request)).receipt,
     )
+  }
+
+  conditional(): ConditionalTransaction {
+    return new BufferedTransaction(this.transactions)
   }
 
   async modify(changes: ModifyOptions, options?: WriteOptions): Promise<WriteReceipt> {
@@ -152,6 +163,12 @@ export class LocalCollection extends CollectionView implements Collection {
       },
       async ({ store, ...request }) => (await store.writer.submit(request)).receipt,
     )
+  }
+
+  async #prepared(kind: PutCommand['kind'], args: unknown): Promise<RecordInput[]> {
+    const records = validateRecords(kind, args)
+    await this.embedDocuments(kind, records)
+    return records
   }
 }
 

@@ -27,6 +27,25 @@ export interface DeleteCommand {
   limit: number | null
 }
 
+/** Writes of one transaction, each record at most once. */
+export type TransactionWrite =
+  | { kind: PutCommand['kind']; records: RecordInput[] }
+  | { kind: 'delete'; ids: string[] }
+
+/** What a transaction asks for: writes that hold only while what it has read stands. */
+export interface Transaction {
+  /** The position that its reads saw; `null` where nothing was read. */
+  readPosition: number | null
+  /** Ids that were read, there or not: none may have changed since. */
+  readIds: string[]
+  writes: TransactionWrite[]
+}
+
+export interface TransactionCommand extends Transaction {
+  kind: 'transaction'
+  collection: string
+}
+
 export interface CreateTenantCommand {
   kind: 'create-tenant'
   tenant: string
@@ -116,7 +135,7 @@ export type CareCommand =
   | EraseCommand
 
 /** What a caller wants done: checked as far as that goes without looking at the store. */
-export type Command = PutCommand | DeleteCommand | CatalogCommand | CareCommand
+export type Command = PutCommand | DeleteCommand | TransactionCommand | CatalogCommand | CareCommand
 
 /** A command with who asks for it, why, and under which conditions. */
 export interface Request {

@@ -3,11 +3,13 @@
  * I/O; what is decided here is what the log will say happened, as facts that a replay need not decide again.
  */
 import type { Commit, OperationRecord } from '../types.ts'
-import type { Command } from './command.ts'
+import type { Command, DeleteCommand, PutCommand, TransactionCommand } from './command.ts'
 import { decideCare } from './decide-care.ts'
 import { decideCatalog } from './decide-catalog.ts'
 import { decideDelete, decidePut } from './decide-records.ts'
+import { decideTransaction } from './decide-transaction.ts'
 import {
+  type CollectionHead,
   checkExpected,
   type Decision,
   type DecisionState,
@@ -28,12 +30,11 @@ export function decide(
     case 'add':
     case 'update':
     case 'upsert':
-    case 'delete': {
+    case 'delete':
+    case 'transaction': {
       const head = existing(state, command.collection)
       checkExpected(head, expectedPosition)
-      const drafts =
-        command.kind === 'delete' ? decideDelete(command, state) : decidePut(command, head, state)
-      return { drafts, collection: head.id }
+      return { drafts: decideRecords(command, head, state), collection: head.id }
     }
     case 'create-tag':
     case 'delete-tag':
@@ -44,6 +45,15 @@ export function decide(
     default:
       return decideCatalog(command, state, newId, expectedPosition)
   }
+}
+
+function decideRecords(
+  command: PutCommand | DeleteCommand | TransactionCommand,
+  head: CollectionHead,
+  state: DecisionState,
+): Draft[] {
+  if (command.kind === 'transaction') return decideTransaction(command, head, state)
+  return command.kind === 'delete' ? decideDelete(command, state) : decidePut(command, head, state)
 }
 
 /** Gives drafts their positions, from `first` on, and the commit that they form. */

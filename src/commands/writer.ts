@@ -7,8 +7,8 @@ import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import type { Projector } from '../projections/projector.ts'
 import type { Commit, OperationRecord, WriteReceipt } from '../types.ts'
-import { metadataSize } from '../validation/metadata.ts'
 import type { Command, Request } from './command.ts'
+import { countOf, readsTables, sizeOf } from './command-size.ts'
 import { decide, place } from './decide.ts'
 import { PendingState } from './pending-state.ts'
 
@@ -255,27 +255,6 @@ export class Writer {
       )
     }
   }
-}
-
-/** Commands that read more than single records: nothing may be pending when they are decided. */
-function readsTables(command: Command): boolean {
-  if (command.kind === 'delete') return command.filter !== null
-  return command.kind !== 'add' && command.kind !== 'update' && command.kind !== 'upsert'
-}
-
-function countOf(command: Command): number {
-  if ('records' in command) return command.records.length
-  return command.kind === 'delete' ? (command.ids?.length ?? 1) : 1
-}
-
-function sizeOf(command: Command): number {
-  if (!('records' in command)) return 256
-  let bytes = 0
-  for (const { id, vector, document, uri, metadata } of command.records) {
-    bytes += 128 + id.length + (vector?.byteLength ?? 0) + (uri?.length ?? 0)
-    bytes += 2 * ((document?.length ?? 0) + metadataSize(metadata))
-  }
-  return bytes
 }
 
 function tooManyWaiting(bytes: number): AnnalsError {

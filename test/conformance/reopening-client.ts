@@ -10,8 +10,10 @@ import type {
   ReadableClient,
   ReadableCollection,
 } from '../../src/client/api.ts'
+import { BufferedTransaction } from '../../src/client/buffered-transaction.ts'
+import type { LocalCollection } from '../../src/client/local-collection.ts'
 import type { EmbeddingFunction } from '../../src/embedding/embedding-function.ts'
-import type { Change, ChangeFeed, Point } from '../../src/index.ts'
+import type { Change, ChangeFeed, ConditionalTransaction, Point } from '../../src/index.ts'
 import { type Behind, Follower, Handles, type Moves, Reopener } from './reopener.ts'
 
 type Given = EmbeddingFunction | null | undefined
@@ -134,8 +136,21 @@ function wrapped(behind: Behind, first: Collection, on: Client, given: Given): C
       return feed(behind, async (reading) => (await handles.on(reading)).changes(...args))
     },
     asOf: (point: Point) => collectionView(behind, handles.latest.asOf(point), point, given),
+    conditional: () => conditionalOn(behind, handles),
   }
   return withProperties(behind, collection, () => handles.latest) as unknown as Collection
+}
+
+/** A transaction whose reads and commit may each meet another client behind the same store. */
+function conditionalOn(behind: Behind, handles: Handles): ConditionalTransaction {
+  const on = async <T>(client: Client, run: (transactions: LocalCollection['transactions']) => Promise<T>) =>
+    handles.call(client, (handle) => run((handle as LocalCollection).transactions))
+  return new BufferedTransaction({
+    read: (options, at) => behind.read((client) => on(client, (one) => one.read(options, at))),
+    prepare: (kind, records) => behind.read((client) => on(client, (one) => one.prepare(kind, records))),
+    commit: (transaction, write) =>
+      behind.write((client) => on(client, (one) => one.commit(transaction, write))),
+  })
 }
 
 function collectionView(

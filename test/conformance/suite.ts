@@ -2,6 +2,7 @@ import { afterAll, beforeEach, describe, expect } from 'vitest'
 import { type Face, fixtureFor, type Topic } from './fixture.ts'
 import { changes } from './topics/changes.ts'
 import { collections } from './topics/collections.ts'
+import { conditional } from './topics/conditional.ts'
 import { embeddingFunctions } from './topics/embedding-functions.ts'
 import { documentFilters, metadataFilters } from './topics/filters.ts'
 import { history } from './topics/history.ts'
@@ -24,6 +25,7 @@ const topics = {
   searches,
   spaces,
   'write options': writeOptions,
+  conditional,
   order,
   time,
   history,

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { embeddedPayloads } from '../../src/client/search/embedded-payloads.ts'
 import type { ErrorCode, Metadata } from '../../src/index.ts'
 import { AnnalsError, Knn, type RankInput, Rrf, Search } from '../../src/index.ts'
 import { limits } from '../../src/limits.ts'
@@ -231,6 +232,24 @@ describe('parseSearches refuses', () => {
   function grouped(keys: string[], aggregate: object): object {
     return { rank: knn(1), group_by: { keys, aggregate } }
   }
+})
+
+describe('embeddedPayloads', () => {
+  test('puts vectors where texts were, whatever the order of the keys', () => {
+    const text = (query: string) => ({ $knn: { query, limit: 3 } })
+    const payloads = [
+      { rank: { $sub: { right: text('b'), left: { $sum: [text('a'), knn(7)] } } }, limit: { limit: 1 } },
+      { filter: { query: 'a' } },
+    ]
+    const requests = parseSearches(payloads)
+    for (const each of requests[0]!.knns) each.vector ??= Float32Array.of(each.text === 'a' ? 1 : 2)
+    const vector = (value: number) => ({ $knn: { query: [value], limit: 3 } })
+    expect(embeddedPayloads(payloads, requests)).toEqual([
+      { rank: { $sub: { right: vector(2), left: { $sum: [vector(1), knn(7)] } } }, limit: { limit: 1 } },
+      { filter: { query: 'a' } },
+    ])
+    expect(payloads[0]!.rank!.$sub.right).toEqual(text('b'))
+  })
 })
 
 describe('the builder', () => {
