@@ -55,6 +55,14 @@ export type {
   TransactionReceipt,
 } from './client/api.ts'
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
+export {
+  type FolderCollection,
+  type FolderPart,
+  type FolderReport,
+  type FolderSegment,
+  type FolderTables,
+  inspectFolder,
+} from './client/inspect-folder.ts'
 export type { ClientScope } from './client/local-client.ts'
 export { PersistentClient, type PersistentClientOptions } from './client/persistent-client.ts'
 export { type ReplayTargetOptions, replay, restore } from './client/portability.ts'

@@ -1,6 +1,5 @@
 /** The options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { Where, WhereDocument } from '../index.ts'
 
 /** Which store, and how to get at it. */
 export interface StoreFlags {
@@ -25,8 +24,9 @@ export interface WriteFlags {
 
 /** Which records. */
 export interface FilterFlags {
-  where?: Where
-  whereDocument?: WhereDocument
+  /** JSON text. */
+  where?: string
+  whereDocument?: string
   contains?: string
 }
 
@@ -52,10 +52,10 @@ export function between(min: number, max: number): (text: string) => number {
   }
 }
 
-/** A JSON object. */
-export function jsonObject(text: string): object {
+/** The text of a JSON object: whoever needs it reads it with exact numbers. */
+export function jsonObject(text: string): string {
   const value = parsed(text)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text
   throw new InvalidArgumentError(`It must be a JSON object, such as '{"topic": "iron"}'.`)
 }
 
@@ -139,20 +139,6 @@ export function addAsOf(command: Command): Command {
   return command.option('--as-of <point>', 'as it stood then: a position, an ISO 8601 time, or tag:NAME')
 }
 
-/** The filter that the options ask for, as the API takes it. */
-export function filterOf({ where, whereDocument, contains }: FilterFlags): {
-  where?: Where
-  whereDocument?: WhereDocument
-} {
-  const documents = [whereDocument, contains === undefined ? undefined : { $contains: contains }]
-  const given = documents.filter((one) => one !== undefined)
-  return {
-    ...(where !== undefined && { where }),
-    ...(given.length === 1 && { whereDocument: given[0]! }),
-    ...(given.length === 2 && { whereDocument: { $and: given } }),
-  }
-}
-
 /** How a collection is made, where it must be. */
 export interface CreationFlags {
   space?: 'l2' | 'cosine' | 'ip'
@@ -166,4 +152,12 @@ export function addCreation(command: Command): Command {
       'ip',
     ]),
   )
+}
+
+/** `name=value` pairs of HNSW options; repeated options gather. */
+export function hnswOptions(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
+  const [, name, value] = /^([a-z_]+)=(.+)$/i.exec(text) ?? []
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError('It must have the form name=value, such as max_neighbors=32.')
+  return { ...before, [name]: Number.isNaN(Number(value)) ? value : Number(value) }
 }

@@ -14,11 +14,6 @@ export interface OutputOptions {
 /** Only what differs between a terminal and a pipe: the colours, and how wide a line may be. */
 export type Style = ReturnType<typeof pc.createColors>
 
-/** JSON on one line; dates in ISO 8601. */
-export function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value)}\n`
-}
-
 /**
  * Where answers go: standard output. Notes and progress go to standard error, so that they never get between
  * the answers. Slow readers are waited for.
@@ -50,9 +45,15 @@ export class Output {
     if (lines.length > 0) await this.write(`${lines.join('\n')}\n`)
   }
 
+  /** One value as exact JSON on a line of its own; dates in ISO 8601. */
+  async record(value: unknown): Promise<void> {
+    const { writeJson } = await import('../wire/json.ts')
+    await this.write(`${writeJson(value)}\n`)
+  }
+
   /** One answer: as JSON, or as `text` has it for people. */
   async answer(value: unknown, text: () => string | readonly string[]): Promise<void> {
-    if (this.json) return this.write(jsonLine(value))
+    if (this.json) return this.record(value)
     const told = text()
     await this.lines(typeof told === 'string' ? [told] : told)
   }

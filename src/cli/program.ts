@@ -1,11 +1,33 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { add } from './commands/add.ts'
+import { backup } from './commands/backup.ts'
+import { changes } from './commands/changes.ts'
+import { checkpoint } from './commands/checkpoint.ts'
 import { collections } from './commands/collections.ts'
+import { compact } from './commands/compact.ts'
+import { completion } from './commands/completion.ts'
 import { count } from './commands/count.ts'
+import { diff } from './commands/diff.ts'
+import { erase } from './commands/erase.ts'
+import { exportCommand } from './commands/export.ts'
+import { follow } from './commands/follow.ts'
 import { get } from './commands/get.ts'
 import { history } from './commands/history.ts'
+import { importCommand } from './commands/import.ts'
+import { inspect } from './commands/inspect.ts'
+import { log } from './commands/log.ts'
+import { proof } from './commands/proof.ts'
 import { query } from './commands/query.ts'
+import { reindex } from './commands/reindex.ts'
+import { repair } from './commands/repair.ts'
+import { replay } from './commands/replay.ts'
+import { restore } from './commands/restore.ts'
+import { retention } from './commands/retention.ts'
+import { stats } from './commands/stats.ts'
+import { tag } from './commands/tag.ts'
+import { vacuum } from './commands/vacuum.ts'
+import { verify } from './commands/verify.ts'
 import { helpStyle } from './help-style.ts'
 import type { Interrupt } from './interrupt.ts'
 
@@ -14,7 +36,10 @@ type MakeCommand = (interrupt: Interrupt) => Command
 /** In the order in which help tells them. */
 const groups: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
   ['Records:', [collections, count, get, query, add]],
-  ['Past and audit:', [history]],
+  ['Past and audit:', [history, log, diff, changes, tag, proof, checkpoint]],
+  ['Copies and other formats:', [backup, restore, replay, follow, importCommand, exportCommand]],
+  ['Care:', [stats, inspect, verify, repair, compact, reindex, retention, vacuum, erase]],
+  ['Shell:', [completion]],
 ]
 
 const environment = [

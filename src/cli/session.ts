@@ -1,15 +1,32 @@
 import { userInfo } from 'node:os'
-import type { Client, Collection, Point, ReadableCollection, WriteOptions } from '../index.ts'
+import type {
+  Client,
+  Collection,
+  Point,
+  ReadableCollection,
+  TransferProgress,
+  Where,
+  WhereDocument,
+  WriteOptions,
+} from '../index.ts'
+import { UsageError } from './failure.ts'
 import type { Interrupt } from './interrupt.ts'
-import type { CreationFlags, OutputFlags, PastFlags, StoreFlags, WriteFlags } from './options.ts'
+import type { CreationFlags, FilterFlags, OutputFlags, PastFlags, StoreFlags, WriteFlags } from './options.ts'
 import { Output } from './output.ts'
 import { Progress } from './progress.ts'
 import { checkHoldsStore, defaultFolder } from './store-folder.ts'
+import { bytesText } from './units.ts'
 
 const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
 /** Flags that a command may have been given. */
 export type SessionFlags = StoreFlags & OutputFlags & PastFlags & WriteFlags
+
+/** Which records, as the API takes it. */
+export interface Filter {
+  where?: Where
+  whereDocument?: WhereDocument
+}
 
 /** What one command works with. The store is opened when it is first asked for, and closed after the command. */
 export class Session {
@@ -73,6 +90,42 @@ export class Session {
   async point(text: string): Promise<Point> {
     const { parsePoint } = await import('../wire/point.ts')
     return parsePoint(text)
+  }
+
+  /** A point that means the same in every store: a position or an instant. */
+  async instant(text: string): Promise<Exclude<Point, string>> {
+    const point = await this.point(text)
+    if (typeof point !== 'string') return point
+    throw new UsageError(
+      `${text} is a tag, and known only to the store that it stands in.`,
+      'Name a position or an ISO 8601 time; annals tag tells the position of a tag.',
+    )
+  }
+
+  /** Told by backup, restore and replay how far they are. */
+  transferred(label: string): (progress: TransferProgress) => void {
+    return ({ position, until, bytes }) =>
+      this.progress.tell({ label, done: position, total: until, unit: 'operations', also: bytesText(bytes) })
+  }
+
+  /** Told by what builds graphs how far it is. */
+  built(label: string): (progress: { built: number; segments: number }) => void {
+    return ({ built, segments }) =>
+      this.progress.tell({ label, done: built, total: segments, unit: 'segments' })
+  }
+
+  /** The filter that the options ask for, as the API takes it. */
+  async filter({ where, whereDocument, contains }: FilterFlags): Promise<Filter> {
+    const { parseJson } = await import('../wire/json.ts')
+    const read = (text: string) => parseJson(Buffer.from(text))
+    const documents: WhereDocument[] = []
+    if (whereDocument !== undefined) documents.push(read(whereDocument) as WhereDocument)
+    if (contains !== undefined) documents.push({ $contains: contains })
+    return {
+      ...(where !== undefined && { where: read(where) as Where }),
+      ...(documents.length === 1 && { whereDocument: documents[0]! }),
+      ...(documents.length === 2 && { whereDocument: { $and: documents } }),
+    }
   }
 
   /** What the log shall note down with a write: who, and why. */

@@ -11,7 +11,8 @@ export function oneLine(text: string): string {
 
 /** A value of metadata as a person reads it. */
 export function valueText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value === 'string') return value
+  return Array.isArray(value) ? `[${value.map(valueText).join(', ')}]` : String(value)
 }
 
 /** `topic=iron year=1868`; empty for none. */

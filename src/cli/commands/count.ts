@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { run, storeCommand } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
-import { addAsOf, addFilter, type FilterFlags, filterOf, type PastFlags } from '../options.ts'
+import { addAsOf, addFilter, type FilterFlags, type PastFlags } from '../options.ts'
 
 /** `annals count`: how many records there are. */
 export function count(interrupt: Interrupt): Command {
@@ -16,7 +16,7 @@ export function count(interrupt: Interrupt): Command {
   return addAsOf(addFilter(command)).action(
     run<FilterFlags & PastFlags, [string]>(interrupt, async (session, flags, name) => {
       const collection = await session.readable(name)
-      const filter = filterOf(flags)
+      const filter = await session.filter(flags)
       const counted =
         Object.keys(filter).length === 0
           ? await collection.count()

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import type { GetRow, Include } from '../../index.ts'
 import { run, storeCommand } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
-import { addAsOf, addFilter, type FilterFlags, filterOf, type PastFlags, whole } from '../options.ts'
-import { jsonLine, type Output } from '../output.ts'
+import { addAsOf, addFilter, type FilterFlags, type PastFlags, whole } from '../options.ts'
+import type { Output } from '../output.ts'
 import { recordCells, recordColumns } from '../record-table.ts'
 
 interface Flags extends FilterFlags, PastFlags {
@@ -41,14 +41,14 @@ export function get(interrupt: Interrupt): Command {
       const collection = await session.readable(name)
       const result = await collection.get({
         ...(ids.length > 0 && { ids }),
-        ...filterOf(flags),
+        ...(await session.filter(flags)),
         // One more than shown tells whether there are more.
         ...(limit !== undefined && { limit: out.json ? limit : limit + 1 }),
         offset,
         include: embeddings ? [...include, 'embeddings'] : include,
       })
       const rows = result.rows()
-      if (out.json) for (const row of rows) await out.write(jsonLine(recordOf(row, embeddings)))
+      if (out.json) for (const row of rows) await out.record(recordOf(row, embeddings))
       else await tellTable(out, rows.slice(0, limit), embeddings)
       if (!out.json && rows.length > limit!) out.note('There are more; --limit and --offset show them.')
     }),

@@ -3,7 +3,7 @@ import type { RecordVersion } from '../../index.ts'
 import { run, storeCommand } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
 import { addAsOf, type PastFlags } from '../options.ts'
-import { jsonLine, type Output } from '../output.ts'
+import type { Output } from '../output.ts'
 import { timeText } from '../units.ts'
 import { oneLine } from '../values.ts'
 
@@ -14,7 +14,7 @@ interface Flags extends PastFlags {
 /** `annals history`: every version of one record. */
 export function history(interrupt: Interrupt): Command {
   const command = storeCommand('history', {
-    summary: 'show every version of a record: who changed what, when and why',
+    summary: 'show every version of a record: what, who, when and why',
     examples: [
       ['history notes planet-pluto', 'oldest first'],
       ['history notes planet-pluto --newest-first', 'the other way round'],
@@ -31,7 +31,7 @@ export function history(interrupt: Interrupt): Command {
       let versions = 0
       for await (const version of collection.history(id, { order: flags.newestFirst ? 'desc' : 'asc' })) {
         signal.throwIfAborted()
-        if (out.json) await out.write(jsonLine(version))
+        if (out.json) await out.record(version)
         else await out.lines(await versionLines(out, version, versions > 0))
         versions += 1
       }

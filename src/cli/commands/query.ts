@@ -3,17 +3,8 @@ import type { Include, QueryRow } from '../../index.ts'
 import { run, storeCommand } from '../command.ts'
 import { UsageError } from '../failure.ts'
 import type { Interrupt } from '../interrupt.ts'
-import {
-  addAsOf,
-  addFilter,
-  type FilterFlags,
-  filterOf,
-  gathered,
-  type PastFlags,
-  vectors,
-  whole,
-} from '../options.ts'
-import { jsonLine, type Output } from '../output.ts'
+import { addAsOf, addFilter, type FilterFlags, gathered, type PastFlags, vectors, whole } from '../options.ts'
+import type { Output } from '../output.ts'
 import { recordCells, recordColumns } from '../record-table.ts'
 
 interface Flags extends FilterFlags, PastFlags {
@@ -51,7 +42,7 @@ export function query(interrupt: Interrupt): Command {
         ...(texts.length > 0 ? { queryTexts: texts } : { queryEmbeddings: vector }),
         nResults,
         ...(ids !== undefined && { ids }),
-        ...filterOf(flags),
+        ...(await session.filter(flags)),
         include: embeddings ? [...include, 'embeddings'] : include,
       })
       for (const [index, rows] of result.rows().entries()) {
@@ -66,7 +57,7 @@ export function query(interrupt: Interrupt): Command {
 async function tellJson(out: Output, rows: QueryRow[], index: number, embeddings: boolean): Promise<void> {
   for (const { id, distance, embedding, document, metadata, uri } of rows) {
     const vector = embeddings ? { embedding } : {}
-    await out.write(jsonLine({ query: index, id, distance, ...vector, document, metadata, uri }))
+    await out.record({ query: index, id, distance, ...vector, document, metadata, uri })
   }
 }
 
