@@ -61,6 +61,9 @@ export type ErrorCode =
   | 'unauthorized'
   | 'forbidden'
   | 'timed_out'
+  | 'connection_failed'
+  | 'connection_lost'
+  | 'answer_invalid'
   | 'internal'
 
 /** Every code, with its HTTP status and Chroma's name for it. */
@@ -105,6 +108,9 @@ export const errorClasses: Readonly<Record<ErrorCode, ErrorClass>> = {
   unauthorized: { status: 401, chroma: 'ChromaError' },
   forbidden: { status: 403, chroma: 'ChromaError' },
   timed_out: { status: 504, chroma: 'InternalError' },
+  connection_failed: unavailable,
+  connection_lost: { status: 502, chroma: 'InternalError' },
+  answer_invalid: { status: 502, chroma: 'InternalError' },
   internal,
 }
 

@@ -55,6 +55,8 @@ export type {
   TransactionReceipt,
 } from './client/api.ts'
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
+export { HttpClient } from './client/http/http-client.ts'
+export type { HttpClientOptions } from './client/http/http-client-options.ts'
 export {
   type FolderCollection,
   type FolderPart,

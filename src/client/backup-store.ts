@@ -1,13 +1,8 @@
-import { limits } from '../limits.ts'
 import { type BackupOptions, type BackupReport, backupLog } from '../portability/backup.ts'
 import type { AnnouncedBackup } from '../portability/backup-list.ts'
-import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
-import { checkInteger, checkKeys, checkObject } from '../validation/values.ts'
+import { checkBackup } from './backup-options.ts'
 import { positionOf } from './session.ts'
-import { checkFolder, checkTransfer } from './transfer-options.ts'
-
-const known = ['from', 'until', 'chunkBytesMax', 'signal', 'onProgress']
 
 /** Backs a store up as it stands now: what is asked for is checked, and points become positions. */
 export async function backupStore(
@@ -15,16 +10,9 @@ export async function backupStore(
   target: string,
   options: BackupOptions,
 ): Promise<BackupReport> {
-  const folder = checkFolder(target, 'backup.target')
-  const given = checkObject(options, 'backup')
-  checkKeys(given, known, 'backup')
-  checkTransfer(given, 'backup')
-  const { from, until, chunkBytesMax } = options
-  if (chunkBytesMax !== undefined)
-    checkInteger(chunkBytesMax, 'backup.chunkBytesMax', 1, limits.backupChunkBytesMax)
-  const position = async (point: unknown) => positionOf(store, checkPoint(point))
-  const end = until === undefined ? store.projector.position : await position(until)
-  const begin = from === undefined ? undefined : await position(from)
+  const { folder, from, until } = checkBackup(target, options)
+  const end = until === undefined ? store.projector.position : await positionOf(store, until)
+  const begin = from === undefined ? undefined : await positionOf(store, from)
   // Retention keeps what the backup is about to read.
   const release = store.pins.hold(`backup into ${folder}`, end)
   try {

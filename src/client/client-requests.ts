@@ -4,7 +4,15 @@ import { limits } from '../limits.ts'
 import type { VacuumOptions } from '../maintenance/caretaker.ts'
 import type { CollectionConfiguration, Metadata, WriteOptions } from '../types.ts'
 import { checkConfiguration } from '../validation/configuration.ts'
-import { checkIds, checkKeys, checkName, checkObject, checkText, invalid } from '../validation/values.ts'
+import {
+  checkIds,
+  checkKeys,
+  checkName,
+  checkObject,
+  checkText,
+  checkUuid,
+  invalid,
+} from '../validation/values.ts'
 import type { CreateCollectionOptions } from './api.ts'
 import { choose } from './embedding-choice.ts'
 import { checkRun } from './reindex-options.ts'
@@ -41,6 +49,20 @@ export function checkNamed(options: unknown, place: string): Record<string, unkn
 /** A name to look for, which none need bear. */
 export function checkSought(options: unknown, place: string): string {
   return checkText(checkNamed(options, place).name, 'name', limits.nameLengthMax)
+}
+
+/** The name of a collection to look for. */
+export function checkSoughtCollection(options: unknown): string {
+  const given = checkObject(options, 'getCollection')
+  checkKeys(given, ['name', 'embeddingFunction'], 'getCollection')
+  return checkText(given.name, 'name', limits.nameLengthMax)
+}
+
+/** The UUID of a collection to look for. */
+export function checkSoughtId(options: unknown): string {
+  const given = checkObject(options, 'getCollectionById')
+  checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
+  return checkUuid(given.id, 'id')
 }
 
 /** A database by its name, in `tenant` unless another one is named. */

@@ -1,9 +1,9 @@
 import { AnnalsError } from '../errors.ts'
-import { limits } from '../limits.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import type { Store } from '../store.ts'
-import { checkInteger, checkKeys, checkObject, checkText, checkUuid } from '../validation/values.ts'
+import { checkInteger, checkKeys, checkObject } from '../validation/values.ts'
 import type { GetCollectionOptions, ListOptions, ReadableClient, ReadableCollection } from './api.ts'
+import { checkSoughtCollection, checkSoughtId } from './client-requests.ts'
 import { CollectionView } from './collection-view.ts'
 import { chooseFor, type GivenFunction } from './embedding-choice.ts'
 import type { ReadPoint, Session } from './session.ts'
@@ -38,10 +38,9 @@ export class ClientView implements ReadableClient {
     id: string
     embeddingFunction?: GivenFunction
   }): Promise<ReadableCollection> {
-    const given = checkObject(options, 'getCollectionById')
-    checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
+    const id = checkSoughtId(options)
     const { store, at } = await this.#open()
-    return this.#view(collectionWithId(store, this.#session, given.id, at), options.embeddingFunction)
+    return this.#view(collectionWithId(store, this.#session, id, at), options.embeddingFunction)
   }
 
   async listCollections(options?: ListOptions): Promise<ReadableCollection[]> {
@@ -76,27 +75,29 @@ export function collectionNamed(
   options: unknown,
   at: number | null,
 ): CollectionRow {
-  const given = checkObject(options, 'getCollection')
-  checkKeys(given, ['name', 'embeddingFunction'], 'getCollection')
-  const name = checkText(given.name, 'name', limits.nameLengthMax)
+  const name = checkSoughtCollection(options)
   const row = store.catalog.collection(tenant, database, name, at)
   if (row !== undefined) return row
+  throw collectionMissing(name, at)
+}
+
+/** What a collection that is not there is reported as. */
+export function collectionMissing(name: string, at: number | null = null): AnnalsError {
   const when = at === null ? '' : ` at position ${at}`
-  throw new AnnalsError('collection_not_found', `Collection [${name}] does not exist${when}.`)
+  return new AnnalsError('collection_not_found', `Collection [${name}] does not exist${when}.`)
 }
 
 /** The collection with that UUID in the session's tenant and database, or `collection_not_found`. */
 export function collectionWithId(
   store: Store,
   { tenant, database }: Session,
-  value: unknown,
+  id: string,
   at: number | null,
 ): CollectionRow {
-  const id = checkUuid(value, 'id')
   const row = store.catalog.collectionById(id, at)
   if (row !== undefined && row.tenant === tenant && row.database === database)
     return store.reader.collection(id, at)
-  throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
+  throw collectionMissing(id)
 }
 
 /** `limit` and `offset` of a list. */

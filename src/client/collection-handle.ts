@@ -1,4 +1,5 @@
 import type { PutCommand, RecordInput } from '../commands/command.ts'
+import { validateRecords } from '../commands/validate.ts'
 import { type EmbeddingFunction, embed } from '../embedding/embedding-function.ts'
 import { AnnalsError, show } from '../errors.ts'
 import type { QueryRequest } from '../readers/read-request.ts'
@@ -55,6 +56,13 @@ export abstract class CollectionHandle {
       true,
     )
     for (const [index, knn] of knns.entries()) knn.vector = vectors[index]!
+  }
+
+  /** Checks the records of a write, and makes vectors for their documents. */
+  protected async prepareRecords(kind: PutCommand['kind'], args: unknown): Promise<RecordInput[]> {
+    const records = validateRecords(kind, args)
+    await this.embedDocuments(kind, records)
+    return records
   }
 
   /** Gives every record that has a document but no vector the vector of its document. */

@@ -5,9 +5,10 @@ import { validateGet, validateLimit, validateQuery } from '../readers/read-reque
 import type { GetResult, QueryResult } from '../readers/results.ts'
 import type { SearchResult } from '../readers/search-result.ts'
 import type { CollectionInfo } from '../types.ts'
-import { checkId, checkKeys, checkObject, invalid } from '../validation/values.ts'
+import { checkId, checkKeys, checkObject } from '../validation/values.ts'
 import type { GetOptions, HistoryOptions, QueryOptions, ReadableCollection, SearchOptions } from './api.ts'
 import { CollectionHandle } from './collection-handle.ts'
+import { checkHistoryOptions } from './history-options.ts'
 import { type SearchLike, searchPayloads } from './search/search.ts'
 import type { ReadPoint, Session } from './session.ts'
 
@@ -64,9 +65,7 @@ export class CollectionView extends CollectionHandle implements ReadableCollecti
 
   async *history(id: string, options: HistoryOptions = {}): AsyncGenerator<RecordVersion, void, undefined> {
     const checked = checkId(id, 'id')
-    checkKeys(checkObject(options, 'history'), ['order'], 'history')
-    const { order = 'asc' } = options
-    if (order !== 'asc' && order !== 'desc') throw invalid('history.order', "must be 'asc' or 'desc'", order)
+    const order = checkHistoryOptions(options)
     const store = await this.session.store()
     const at = await this.#point.resolve(store)
     const { key } = store.reader.collection(this.id, at)

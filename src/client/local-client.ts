@@ -50,6 +50,7 @@ import {
   checkNamed,
   checkRetentionScope,
   checkSought,
+  checkSoughtId,
   checkVacuum,
 } from './client-requests.ts'
 import { ClientView, checkPage, collectionNamed, collectionWithId } from './client-view.ts'
@@ -171,10 +172,9 @@ export class LocalClient implements Client, Session {
   }
 
   async getCollectionById(options: { id: string; embeddingFunction?: GivenFunction }): Promise<Collection> {
-    const given = checkObject(options, 'getCollectionById')
-    checkKeys(given, ['id', 'embeddingFunction'], 'getCollectionById')
+    const id = checkSoughtId(options)
     const store = await this.store()
-    return this.#collection(collectionWithId(store, this, given.id, null), options.embeddingFunction)
+    return this.#collection(collectionWithId(store, this, id, null), options.embeddingFunction)
   }
 
   async listCollections(options?: ListOptions): Promise<Collection[]> {

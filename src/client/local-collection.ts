@@ -1,7 +1,7 @@
 import { Diff, type Difference, openDiff, type RecordDifference } from '../audit/diff.ts'
 import { explainQuery, type QueryExplanation } from '../audit/explain-query.ts'
 import { collectionOf } from '../audit/operation.ts'
-import type { DeleteCommand, PutCommand, RecordInput } from '../commands/command.ts'
+import type { DeleteCommand, PutCommand } from '../commands/command.ts'
 import {
   validateDelete,
   validateModify,
@@ -46,7 +46,9 @@ export class LocalCollection extends CollectionView implements Collection {
 
   constructor(session: Session, info: CollectionInfo, embeddingFunction: EmbeddingFunction | null) {
     super(session, info, embeddingFunction, new ReadPoint(null))
-    this.transactions = new LocalTransactions(session, info.id, (kind, args) => this.#prepared(kind, args))
+    this.transactions = new LocalTransactions(session, info.id, (kind, args) =>
+      this.prepareRecords(kind, args),
+    )
   }
 
   add(records: AddRecords, options?: WriteOptions): Promise<WriteReceipt> {
@@ -163,12 +165,6 @@ export class LocalCollection extends CollectionView implements Collection {
       },
       async ({ store, ...request }) => (await store.writer.submit(request)).receipt,
     )
-  }
-
-  async #prepared(kind: PutCommand['kind'], args: unknown): Promise<RecordInput[]> {
-    const records = validateRecords(kind, args)
-    await this.embedDocuments(kind, records)
-    return records
   }
 }
 

@@ -71,6 +71,13 @@ export function checkConfiguration(
   }
 }
 
+/** The options of HNSW that a configuration gives, checked by themselves, under the names in snake case. */
+export function checkGivenHnsw(value: unknown): Partial<HnswConfiguration> {
+  const given = snakeCase(checkObject(value, 'configuration'), topKeys)
+  checkTopKeys(given)
+  return checkHnsw(given.hnsw ?? {}, 'configuration.hnsw')
+}
+
 /** The configuration after a reindexing: graphs are built anew, so all but the space may change. */
 export function checkReindexConfiguration(
   old: CollectionConfiguration,
@@ -92,9 +99,7 @@ function changed(
   value: unknown,
   changeable: readonly (keyof HnswConfiguration)[],
 ): CollectionConfiguration {
-  const given = snakeCase(checkObject(value, 'configuration'), topKeys)
-  checkTopKeys(given)
-  const hnsw = checkHnsw(given.hnsw ?? {}, 'configuration.hnsw')
+  const hnsw = checkGivenHnsw(value)
   for (const [key, next] of Object.entries(hnsw) as [keyof HnswConfiguration, unknown][]) {
     if (changeable.includes(key) || next === old.hnsw[key]) continue
     throw new AnnalsError(

@@ -1,6 +1,6 @@
 /** Collections on the wire: the bodies that create and change them, and how they are answered. */
 import type { CollectionChanges, CollectionDetails, NewCollection } from '../../client/store-access.ts'
-import type { EmbeddingFunctionConfiguration, HnswConfiguration } from '../../types.ts'
+import type { EmbeddingFunctionConfiguration } from '../../types.ts'
 import { wrongValue } from '../http-error.ts'
 import { configurationShape, updateShape } from './configuration-wire.ts'
 import { metadata } from './metadata.ts'
@@ -45,7 +45,7 @@ export function collectionJson(details: CollectionDetails): Json {
   return {
     id,
     name,
-    configuration_json: { hnsw: hnswJson(hnsw), spann: null, embedding_function: embeddingFunction },
+    configuration_json: { hnsw, spann: null, embedding_function: embeddingFunction },
     metadata: own,
     schema: schemaJson(hnsw, embeddingFunction),
     dimension,
@@ -54,11 +54,6 @@ export function collectionJson(details: CollectionDetails): Json {
     log_position: lastPosition,
     version: 0,
   }
-}
-
-/** Chroma keeps to itself what describes the machine. */
-function hnswJson({ num_threads: _, batch_size: __, ...shown }: HnswConfiguration): Json {
-  return shown
 }
 
 function embeddingFunctionJson(given: EmbeddingFunctionConfiguration | null): Json | null {

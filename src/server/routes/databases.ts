@@ -76,8 +76,12 @@ export const databaseRoutes: readonly Route[] = [
     id: 'create_database',
     tag: 'Database',
     summary: 'Create a database; its tenant is created too where there is none.',
+    query: {
+      create_tenant: { type: 'boolean', description: 'Whether to create the tenant too; default true.' },
+    },
     body: { $ref: 'CreateDatabasePayload#' },
     success: { schema: none },
+    errors: [404],
     writes: true,
     handle: async (call) =>
       json({}, await createDatabase(call, { tenant: call.params.tenant!, database: nameIn(call.body) })),
@@ -118,14 +122,15 @@ function nameIn(body: unknown): string {
 
 /** Chroma creates databases in tenants that are not there; here the tenant is created with the first one. */
 async function createDatabase(
-  { server, write }: Call,
+  { server, write, query }: Call,
   { tenant, database }: DatabaseName,
 ): Promise<WriteReceipt> {
   const create = () => server.store.client.createDatabase({ name: database, tenant }, write)
   try {
     return await create()
   } catch (error) {
-    if (!(error instanceof AnnalsError && error.code === 'tenant_not_found')) throw error
+    const isMissing = error instanceof AnnalsError && error.code === 'tenant_not_found'
+    if (!isMissing || query.flag('create_tenant') === false) throw error
   }
   await server.store.client.createTenant({ name: tenant }, writerOf(write)).catch((error: unknown) => {
     // Somebody else was faster.
