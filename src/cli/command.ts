@@ -15,15 +15,16 @@ export interface CommandHelp {
 
 /** A command with its help, and the options for output. */
 export function plainCommand(name: string, help: CommandHelp): Command {
-  return addOutput(bare(name, help))
+  return addOutput(bareCommand(name, help))
 }
 
 /** A command that works on one store: with the options that name it, too. */
 export function storeCommand(name: string, help: CommandHelp): Command {
-  return addOutput(addScope(addPath(bare(name, help))))
+  return addOutput(addScope(addPath(bareCommand(name, help))))
 }
 
-function bare(name: string, { summary, description, examples }: CommandHelp): Command {
+/** A command with its help, and no options yet. */
+export function bareCommand(name: string, { summary, description, examples }: CommandHelp): Command {
   const command = new Command(name).summary(summary).description(description ?? `${capitalised(summary)}.`)
   const lines = examples.map(([line, what]) => `  # ${what}\n  annals ${line}`)
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)

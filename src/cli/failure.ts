@@ -59,9 +59,17 @@ interface Details {
 
 function detailsOf(error: unknown): Details {
   if (error instanceof UsageError) return { code: 'usage', hint: error.hint }
-  if (!(error instanceof AnnalsError)) return {}
+  if (!(error instanceof AnnalsError))
+    return { hint: systemHints[(error as NodeJS.ErrnoException)?.code ?? ''] }
   const { code, hint, fate, position } = error
   return { code, hint: code === 'store_locked' ? lockedHint : hint, fate, position }
+}
+
+/** What to do about errors of the system that a command line can run into. */
+const systemHints: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Another program listens there. Give another --port, or --port 0 for a free one.',
+  EACCES: 'This user may not do that. Choose another place, or ask who may.',
+  ENOSPC: 'The disk is full. Make room, and repeat it.',
 }
 
 const lockedHint =

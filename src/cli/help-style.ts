@@ -3,9 +3,11 @@ import type { Argument, Command, HelpConfiguration, Option } from 'commander'
 /** How help differs from commander's: a command's own options first, and less said where it goes without saying. */
 export const helpStyle: HelpConfiguration = {
   subcommandTerm: (command: Command) => command.name(),
-  optionDescription: ({ description, defaultValue, envVar }: Option) => {
+  optionDescription: ({ description, defaultValue, envVar, argChoices }: Option) => {
     const fallback = typeof defaultValue === 'number' ? ` (default: ${defaultValue})` : ''
-    return `${description}${fallback}${envVar === undefined ? '' : ` [${envVar}]`}`
+    const choices = argChoices === undefined ? '' : `: ${argChoices.join(', ')}`
+    const [, about, known = ''] = /^(.*?)( \(default: .*\))?$/.exec(description)!
+    return `${about}${choices}${known}${fallback}${envVar === undefined ? '' : ` [${envVar}]`}`
   },
   groupItems: <T extends Command | Option | Argument>(
     all: T[],

@@ -11,6 +11,7 @@ class Interruption extends Error {}
  */
 export class Interrupt {
   readonly #controller = new AbortController()
+  readonly #onSignal = () => this.#abort()
   #exitCode: ExitCode = 0
 
   /** Handed to everything that takes long. */
@@ -28,12 +29,17 @@ export class Interrupt {
   }
 
   listen(): void {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => this.#onSignal())
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, this.#onSignal)
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
       this.#controller.abort(new Interruption('Nobody reads any more.'))
     })
     process.stderr.on('error', () => undefined)
+  }
+
+  /** Signals are somebody else's from now on. */
+  handOver(): void {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, this.#onSignal)
   }
 
   /** For commands that run until they are interrupted: then that is no failure. */
@@ -49,7 +55,7 @@ export class Interrupt {
     return error === this.signal.reason || isBrokenPipe(error)
   }
 
-  #onSignal(): void {
+  #abort(): void {
     if (this.signal.aborted) process.exit(130)
     this.#exitCode = 130
     if (process.stderr.isTTY === true) process.stderr.write('\nStopping; once more to quit at once.\n')

@@ -11,6 +11,8 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   const interrupt = new Interrupt()
   const program = makeProgram(interrupt)
   interrupt.listen()
+  // A command may wait for what nothing in this process announces, such as a signal; Node would end it.
+  const alive = setInterval(() => undefined, 2 ** 30)
   try {
     await program.parseAsync(argv)
     return interrupt.exitCode
@@ -21,5 +23,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     const asJson = argv.includes('--json')
     process.stderr.write(failureText(error, { asJson, colour: process.stderr.isTTY === true }))
     return exitCodeOf(error)
+  } finally {
+    clearInterval(alive)
   }
 }

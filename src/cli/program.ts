@@ -24,6 +24,7 @@ import { repair } from './commands/repair.ts'
 import { replay } from './commands/replay.ts'
 import { restore } from './commands/restore.ts'
 import { retention } from './commands/retention.ts'
+import { run } from './commands/run.ts'
 import { stats } from './commands/stats.ts'
 import { tag } from './commands/tag.ts'
 import { vacuum } from './commands/vacuum.ts'
@@ -35,6 +36,7 @@ type MakeCommand = (interrupt: Interrupt) => Command
 
 /** In the order in which help tells them. */
 const groups: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
+  ['Server:', [run]],
   ['Records:', [collections, count, get, query, add]],
   ['Past and audit:', [history, log, diff, changes, tag, proof, checkpoint]],
   ['Copies and other formats:', [backup, restore, replay, follow, importCommand, exportCommand]],
@@ -47,6 +49,7 @@ const environment = [
   ['ANNALS_TENANT', 'as --tenant'],
   ['ANNALS_DATABASE', 'as --database'],
   ['ANNALS_ACTOR', 'who writes, as --actor'],
+  ['ANNALS_…', 'every setting of the server: annals run --help'],
   ['NO_COLOR', 'no colours, whatever its value'],
 ] as const
 

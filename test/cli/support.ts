@@ -64,7 +64,7 @@ export async function json<T = Record<string, unknown>>(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<T[]> {
-  const { status, stdout, stderr } = await annals([...args, '--json'], options)
+  const { status, stdout, stderr } = await annals([...args, '--json', '--quiet'], options)
   if (status !== 0 || stderr !== '')
     throw new Error(`annals ${args.join(' ')}: ${status}\n${stderr}${stdout}`)
   return stdout

@@ -23,7 +23,7 @@ export function verify(interrupt: Interrupt): Command {
     ],
   })
     .addOption(
-      new Option('--level <level>', 'how much is looked at: quick, full or deep (default: full)')
+      new Option('--level <level>', 'how much is looked at (default: full)')
         .choices(['quick', 'full', 'deep'])
         .default('full'),
     )

@@ -1,0 +1,396 @@
+/** A server as its operator meets it: TLS, browsers, crowds, slow callers, signals, and what it logs. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request as httpsRequest } from 'node:https'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { PersistentClient } from '../../src/client/persistent-client.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
+import { call, databasePath, newCollection, startServer } from './support.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'annals-operation-'))
+const children: ChildProcess[] = []
+const sockets: Socket[] = []
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const token = 'a-token-of-sixteen-or-more'
+
+/** A request of which the last byte is still to come; `finish` sends it and answers what came back. */
+async function unfinished(
+  url: string,
+  path: string,
+  body: string,
+): Promise<{ finish: () => Promise<string> }> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  sockets.push(socket)
+  let answer = ''
+  socket.on('data', (chunk) => {
+    answer += chunk
+  })
+  const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(answer)))
+  socket.on('error', () => undefined)
+  const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json`
+  socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body.slice(0, -1)}`)
+  await setTimeout(100)
+  return {
+    finish: () => {
+      socket.write(body.slice(-1))
+      return closed
+    },
+  }
+}
+
+describe('crowds', () => {
+  test('one request too many is told to come back, and signs of life are not refused', async () => {
+    const server = await startServer({ limits: { concurrentRequests: 1 } })
+    const slow = await unfinished(server.url, `${databasePath}/collections`, '{"name":"slow"}')
+    const refused = await call(server, 'GET', `${databasePath}/collections`)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1'])
+    expect(refused.json()).toMatchObject({ error: 'Backoff', code: 'busy', fate: 'not_written' })
+    for (const path of ['/api/v2/heartbeat', '/api/v2/healthcheck', '/metrics'])
+      expect((await call(server, 'GET', path)).status).toBe(200)
+    expect(await slow.finish()).toMatch(/^HTTP\/1\.1 200 /)
+    expect((await call(server, 'GET', `${databasePath}/collections`)).status).toBe(200)
+  })
+
+  test('streams are counted apart, and leave when their readers do', async () => {
+    const server = await startServer({ limits: { openStreams: 1, concurrentRequests: 1 } })
+    const feed = () => fetch(`${server.url}${databasePath}/changes`)
+    const first = await feed()
+    expect(first.status).toBe(200)
+    expect((await feed()).status).toBe(429)
+    expect((await call(server, 'GET', `${databasePath}/collections`)).status).toBe(200)
+    await first.body!.cancel()
+    await setTimeout(100)
+    const again = await feed()
+    expect(again.status).toBe(200)
+    await again.body!.cancel()
+  })
+
+  test('connections beyond the limit are closed', async () => {
+    const server = await startServer({ limits: { connections: 2 } })
+    const { port } = new URL(server.url)
+    const ends = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const socket = connect(Number(port), '127.0.0.1')
+        sockets.push(socket)
+        const closed = new Promise<string>((resolve) => {
+          socket.on('close', () => resolve('closed'))
+          socket.on('error', () => undefined)
+        })
+        return Promise.race([closed, setTimeout(500, 'open')])
+      }),
+    )
+    expect(ends.sort()).toEqual(['closed', 'closed', 'closed', 'open', 'open'])
+  })
+})
+
+describe('time', () => {
+  test('a request that takes too long is answered, and says that a write may yet be done', async () => {
+    const server = await startServer({ limits: { requestTimeoutMs: 1 } })
+    const collection = await slowly(() => newCollection(server))
+    const embeddings = Array.from({ length: 5_000 }, (_, at) => [at, 1])
+    const ids = embeddings.map((_, at) => String(at))
+    const late = await call(server, 'POST', `${collection}/add`, { ids, embeddings })
+    expect([late.status, late.json()]).toMatchObject([
+      504,
+      { error: 'InternalError', code: 'timed_out', fate: 'indeterminate' },
+    ])
+    await expect
+      .poll(async () => (await call(server, 'GET', `${collection}/count`)).text, { timeout: 10_000 })
+      .toBe('5000')
+  })
+
+  /** Until it is done: with a limit of a millisecond, not every attempt is answered. */
+  async function slowly<T>(work: () => Promise<T>): Promise<T> {
+    for (;;)
+      try {
+        return await work()
+      } catch {
+        await setTimeout(10)
+      }
+  }
+
+  test('feeds go on for longer than a request may take', async () => {
+    const server = await startServer({ limits: { requestTimeoutMs: 50 }, heartbeatMs: 40 })
+    const feed = await fetch(`${server.url}${databasePath}/changes`)
+    const reader = feed.body!.getReader()
+    await setTimeout(300)
+    await newCollection(server)
+    let text = ''
+    while (!text.includes('create-collection')) text += Buffer.from((await reader.read()).value!).toString()
+    await reader.cancel()
+  })
+})
+
+describe('limits of what is asked', () => {
+  test('are the server’s own', async () => {
+    const limits = { bodyBytes: 2_000, recordsPerWrite: 2, results: 5, filterDepth: 1, regexLength: 4 }
+    const server = await startServer({ limits })
+    const collection = await newCollection(server)
+    const refused = async (path: string, body: object) => {
+      const { status, text } = await call(server, 'POST', `${collection}/${path}`, body)
+      return [status, text.startsWith('{') ? (JSON.parse(text) as { code: string }).code : text]
+    }
+    const three = [[1], [2], [3]]
+    expect(await refused('add', { ids: ['a', 'b', 'c'], embeddings: three })).toEqual([413, 'limit_exceeded'])
+    expect(await refused('query', { query_embeddings: [[1]], n_results: 6 })).toEqual([413, 'limit_exceeded'])
+    expect(await refused('get', { where: { $and: [{ $or: [{ a: 1 }] }] } })).toEqual([413, 'limit_exceeded'])
+    expect(await refused('get', { where_document: { $regex: 'abcde' } })).toEqual([413, 'limit_exceeded'])
+    expect(await refused('get', { ids: ['x'.repeat(2_000)] })).toEqual([413, 'Payload too large'])
+    expect((await call(server, 'GET', '/api/v2/pre-flight-checks')).json()).toMatchObject({
+      max_batch_size: 2,
+    })
+  })
+
+  test.each<[ServerOptions, string]>([
+    [{ limits: { results: 0 } }, 'serve.limits.results: must be a whole number from 1'],
+    [{ limits: { resluts: 1 } as never }, 'serve.limits: the option "resluts" is not known'],
+    [{ atuh: {} } as never, 'serve: the option "atuh" is not known'],
+    [
+      { auth: { tokens: [{ name: 'a', role: 'read', token: 'x' }] } },
+      'serve.auth.tokens[0].token: must have 16',
+    ],
+    [{ ephemeral: true, path: 'x' }, 'a store in memory has no path'],
+  ])('%j is refused before anything is opened', async (options, message) => {
+    await expect(startServer(options)).rejects.toThrow(message)
+  })
+})
+
+describe('browsers', () => {
+  const origin = 'https://app.example.org'
+  const asked = {
+    origin,
+    'access-control-request-method': 'POST',
+    'access-control-request-headers': 'content-type',
+  }
+
+  test('pages of other origins may do nothing, unless they are listed', async () => {
+    const server = await startServer()
+    expect(
+      (await call(server, 'GET', '/api/v2', undefined, { origin })).headers.get(
+        'access-control-allow-origin',
+      ),
+    ).toBeNull()
+    expect((await call(server, 'OPTIONS', `${databasePath}/collections`, undefined, asked)).status).toBe(405)
+    const create = (from: string) =>
+      call(server, 'POST', `${databasePath}/collections`, { name: 'notes' }, { origin: from })
+    expect((await create(origin)).status).toBe(403)
+    expect((await create('null')).status).toBe(403)
+    expect((await create(server.url)).status).toBe(200)
+  })
+
+  test('pages of listed origins may, tokens and all', async () => {
+    const auth = { tokens: [{ name: 'ada', role: 'admin' as const, token }] }
+    const server = await startServer({ corsOrigins: [origin], auth })
+    const preflight = await call(server, 'OPTIONS', `${databasePath}/collections`, undefined, asked)
+    expect([preflight.status, preflight.headers.get('access-control-allow-origin')]).toEqual([204, origin])
+    const headers = { origin, authorization: `Bearer ${token}` }
+    const created = await call(server, 'POST', `${databasePath}/collections`, { name: 'notes' }, headers)
+    expect([created.status, created.headers.get('access-control-allow-origin')]).toEqual([200, origin])
+    expect(created.headers.get('access-control-expose-headers')).toContain('X-Annals-Position')
+    const other = { ...headers, origin: 'https://elsewhere.example.org' }
+    expect((await call(server, 'POST', `${databasePath}/collections`, { name: 'other' }, other)).status).toBe(
+      403,
+    )
+  })
+})
+
+test('TLS, by certificate and key', async () => {
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  const made = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '1',
+    '-keyout',
+    key,
+    '-out',
+    cert,
+    ...subject,
+  ]
+  execFileSync('openssl', made, { stdio: 'ignore' })
+  const ca = readFileSync(cert, 'utf8')
+  const server = await startServer({ tls: { cert: ca, key: readFileSync(key, 'utf8') } })
+  expect(server.url).toMatch(/^https:/)
+  const status = await new Promise((resolve, reject) => {
+    const asking = httpsRequest({
+      host: 'localhost',
+      port: server.port,
+      path: '/api/v2/heartbeat',
+      ca,
+      agent: false,
+    })
+    asking.on('response', (answer) => resolve(answer.resume().statusCode))
+    asking.on('error', reject)
+    asking.end()
+  })
+  expect(status).toBe(200)
+  await expect(fetch(`http://127.0.0.1:${server.port}/api/v2/heartbeat`)).rejects.toThrow()
+})
+
+interface Child {
+  url: string
+  /** All that it has written so far. */
+  output: () => string
+  kill: (signal: 'SIGTERM' | 'SIGINT') => void
+  ended: Promise<{ code: number | null; ms: number }>
+}
+
+/** A server in a process of its own. */
+async function child(options: ServerOptions): Promise<Child> {
+  const script = join(import.meta.dirname, 'children/serve.js')
+  const process_ = spawn(process.execPath, [script, JSON.stringify({ port: 0, ...options })])
+  children.push(process_)
+  let output = ''
+  let killedAt = 0
+  const collect = (chunk: Buffer) => {
+    output += chunk
+  }
+  process_.stdout.on('data', collect)
+  process_.stderr.on('data', collect)
+  const ended = new Promise<{ code: number | null; ms: number }>((resolve) =>
+    process_.on('close', (code) => resolve({ code, ms: performance.now() - killedAt })),
+  )
+  await expect.poll(() => output, { timeout: 20_000 }).toMatch(/^at http\S+$/m)
+  return {
+    url: /^at (\S+)$/m.exec(output)![1]!,
+    output: () => output,
+    kill: (signal) => {
+      killedAt = performance.now()
+      process_.kill(signal)
+    },
+    ended,
+  }
+}
+
+describe('signals', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s: what runs is finished, feeds end, and all is kept',
+    async (signal) => {
+      const path = join(folder, signal)
+      const server = await child({ path, log: { level: 'info', format: 'json' } })
+      const at = { url: server.url } as never
+      const collection = await newCollection(at)
+      const feed = await fetch(`${server.url}${databasePath}/changes`)
+      const feedEnds = feed.text()
+      const slow = await unfinished(server.url, `${collection}/add`, '{"ids":["slow"],"embeddings":[[1,2]]}')
+      server.kill(signal)
+      await setTimeout(300)
+      await expect(fetch(`${server.url}/api/v2/heartbeat`)).rejects.toThrow()
+      expect(await slow.finish()).toMatch(/^HTTP\/1\.1 201 /)
+      expect(await feedEnds).toContain('event: ')
+      const { code, ms } = await server.ended
+      expect(code).toBe(0)
+      expect(ms).toBeLessThan(5_000)
+      expect(server.output()).toContain('stopped')
+      const client = new PersistentClient({ path })
+      const notes = await client.getCollection({ name: 'notes' })
+      expect((await notes.get()).ids).toEqual(['slow'])
+      expect((await client.verify({ level: 'full' })).findings).toEqual([])
+      await client.close()
+    },
+  )
+
+  test('a caller that does not end is cut off in time', async () => {
+    const server = await child({ ephemeral: true })
+    await unfinished(server.url, `${databasePath}/collections`, '{"name":"never"}')
+    server.kill('SIGTERM')
+    const { code, ms } = await server.ended
+    expect([code, ms > 2_000, ms < 5_000]).toEqual([0, true, true])
+  })
+
+  test('a second signal ends it at once', async () => {
+    const server = await child({ ephemeral: true })
+    await unfinished(server.url, `${databasePath}/collections`, '{"name":"never"}')
+    server.kill('SIGTERM')
+    await setTimeout(300)
+    server.kill('SIGTERM')
+    const { code, ms } = await server.ended
+    expect([code, ms < 1_000]).toEqual([143, true])
+  })
+})
+
+describe('what it logs', () => {
+  test('names requests, and neither payloads nor ids nor tokens', async () => {
+    const secrets = ['record-id-4711', 'text of a document', 'notes-of-eve', token, 'guess-of-a-token']
+    const auth = { tokens: [{ name: 'ada', role: 'admin' as const, token }] }
+    const server = await child({ ephemeral: true, auth, log: { level: 'trace', format: 'json' } })
+    const at = { url: server.url } as never
+    const headers = { authorization: `Bearer ${token}`, 'x-request-id': 'trace-77' }
+    const created = await call(at, 'POST', `${databasePath}/collections`, { name: 'notes-of-eve' }, headers)
+    const { id } = created.json() as { id: string }
+    const url = `${databasePath}/collections/${id}`
+    await call(
+      at,
+      'POST',
+      `${url}/add`,
+      { ids: ['record-id-4711'], embeddings: [[1]], documents: ['text of a document'] },
+      headers,
+    )
+    await call(at, 'GET', `${url}/history?id=record-id-4711`, undefined, headers)
+    await call(at, 'GET', `${databasePath}/collections/notes-of-eve`, undefined, headers)
+    await call(at, 'GET', `/nowhere/record-id-4711?q=${token}`)
+    await call(at, 'GET', `${url}/count`, undefined, { 'x-chroma-token': 'guess-of-a-token' })
+    await call(at, 'POST', `${url}/add`, '{"ids":["record-id-4711"', headers)
+    server.kill('SIGTERM')
+    await server.ended
+    const output = server.output()
+    for (const secret of secrets) expect(output).not.toContain(secret)
+    const lines = output.split('\n').filter((line) => line.startsWith('{'))
+    const requests = lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ msg }) => msg === 'request')
+    expect(requests).toHaveLength(7)
+    expect(requests[1]).toMatchObject({
+      requestId: 'trace-77',
+      method: 'POST',
+      route: '/api/v2/tenants/:tenant/databases/:database/collections/:collection_id/add',
+      status: 201,
+      identity: 'ada',
+    })
+    expect(requests[4]).toMatchObject({ route: 'none', status: 404 })
+    expect(requests[5]).toMatchObject({ status: 401, from: '127.0.0.1' })
+  })
+
+  test('warns when anybody can reach it, and only then', async () => {
+    const warning = /No authentication: whoever reaches/
+    const log = { level: 'info', format: 'json' } as const
+    const open = await child({ ephemeral: true, host: '0.0.0.0', log })
+    const closed = await child({ ephemeral: true, log })
+    const auth = { tokens: [{ name: 'ada', role: 'admin' as const, token }] }
+    const known = await child({ ephemeral: true, host: '0.0.0.0', auth, log })
+    for (const server of [open, closed, known]) server.kill('SIGTERM')
+    for (const server of [open, closed, known]) await server.ended
+    expect([open, closed, known].map((server) => warning.test(server.output()))).toEqual([true, false, false])
+  })
+})
+
+test('the figures are there for Prometheus, and for admins alone', async () => {
+  const auth = {
+    tokens: [
+      { name: 'ada', role: 'admin' as const, token },
+      { name: 'eve', role: 'write' as const, token: `${token}2` },
+    ],
+  }
+  const server = await startServer({ auth })
+  const figures = (given: string) => call(server, 'GET', '/metrics', undefined, { 'x-chroma-token': given })
+  expect((await figures(`${token}2`)).status).toBe(403)
+  const { status, headers, text } = await figures(token)
+  expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8'])
+  expect(text).toMatch(
+    /^annals_http_request_duration_seconds_count\{method="GET",route="\/metrics",status="403"\} 1$/m,
+  )
+})
