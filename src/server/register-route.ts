@@ -15,7 +15,7 @@ const streamTypes = [linesType, eventsType, bytesType]
 
 /** Makes one declaration a route of Fastify's. */
 export function registerRoute(app: FastifyInstance, context: ServerContext, route: Route): void {
-  const { method, url, access, endless = false, writes = false } = route
+  const { method, url, access, endless = false, slow = false, writes = false } = route
   const stream = isStream(route)
   app.route({
     method,
@@ -29,9 +29,10 @@ export function registerRoute(app: FastifyInstance, context: ServerContext, rout
       const end = endOf(reply, context.stopping)
       const handle = () => route.handle(callOf(route, context, request, end.signal))
       const onLate = () => end.abort()
-      const answer = stream
-        ? await handle()
-        : await within(context.limits.requestTimeoutMs, { writes, onLate }, handle)
+      const answer =
+        stream || slow
+          ? await handle()
+          : await within(context.limits.requestTimeoutMs, { writes, onLate }, handle)
       return send(route, answer, reply)
     },
   })

@@ -37,6 +37,8 @@ export interface Route {
   writes?: boolean
   /** The answer goes on for as long as the client listens. */
   endless?: boolean
+  /** Its work takes as long as the store is large: no limit of time. Answers that go on have none either. */
+  slow?: boolean
   handle(call: Call): Answer | Promise<Answer>
 }
 

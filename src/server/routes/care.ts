@@ -66,6 +66,7 @@ export const careRoutes: readonly Route[] = [
     success: { schema: { $ref: 'Erasure#' } },
     errors: [404],
     writes: true,
+    slow: true,
     handle: async ({ server, params, body, write }) => {
       const given = only(body, ['collection', 'ids'])
       const collection = text(given.collection, 'collection')
@@ -162,6 +163,7 @@ export const careRoutes: readonly Route[] = [
     tag: 'Care',
     summary: 'Wait for writes handed in and for sealing in the background.',
     success: { schema: none },
+    slow: true,
     handle: async ({ server }) => {
       await server.store.client.flush()
       return json({})

@@ -27,6 +27,7 @@ export const proofRoutes: readonly Route[] = [
     query: { position, size: position, content: { type: 'boolean' } },
     strict: true,
     success: { schema: { $ref: 'InclusionProof#' } },
+    slow: true,
     handle: async ({ server, query }) => {
       const at = required(query.integer('position'), 'position')
       const size = query.integer('size')
@@ -45,6 +46,7 @@ export const proofRoutes: readonly Route[] = [
     query: { from: position, to: position },
     strict: true,
     success: { schema: { $ref: 'ConsistencyProof#' } },
+    slow: true,
     handle: async ({ server, query }) => {
       const from = required(query.integer('from'), 'from')
       return json(await server.store.client.consistency(from, query.integer('to')))
@@ -59,6 +61,7 @@ export const proofRoutes: readonly Route[] = [
     summary: 'The head of the log; signed where the server has a key.',
     strict: true,
     success: { schema: { $ref: 'IssuedCheckpoint#' } },
+    slow: true,
     handle: async ({ server }) => json(await server.store.client.checkpoint(server.signingKey)),
   },
   {
@@ -83,6 +86,7 @@ export const proofRoutes: readonly Route[] = [
     strict: true,
     success: { schema: { $ref: 'BackupRange#' } },
     errors: [404],
+    slow: true,
     handle: async ({ server, query }) =>
       json(await server.store.backupRange(query.point('from'), query.point('until'))),
   },

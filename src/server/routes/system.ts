@@ -94,6 +94,7 @@ export const systemRoutes: readonly Route[] = [
     success: { schema: { type: 'boolean' } },
     errors: [403],
     writes: true,
+    slow: true,
     handle: async ({ server, write }) => {
       if (!server.allowReset)
         throw new HttpError(403, 'ChromaError', 'forbidden', 'Reset is disabled by config')
