@@ -4,6 +4,7 @@
  * What holds: `serve` resolves once the port answers; `close` takes no new requests, ends endless answers, lets
  * the others finish for as long as `limits.stopTimeoutMs`, and closes the store that it opened.
  */
+import { setMaxListeners } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
@@ -56,6 +57,8 @@ export async function serve(options: ServerOptions = {}): Promise<RunningServer>
   const log = await createLogger(options.log ?? { level: 'silent' })
   const client = clientOf(options)
   const stopping = new AbortController()
+  // Every request listens to it.
+  setMaxListeners(0, stopping.signal)
   try {
     const { context, plugins } = await equipped(client, options, limits, stopping.signal)
     const app = await buildApp(context, { plugins, fastify: fastifyOptions(options, limits, log) })
