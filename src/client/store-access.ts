@@ -18,7 +18,7 @@ import type {
   WriteReceipt,
 } from '../types.ts'
 import { checkConfiguration, checkConfigurationUpdate } from '../validation/configuration.ts'
-import { checkName, checkUuid } from '../validation/values.ts'
+import { checkName, checkUuid, invalid } from '../validation/values.ts'
 import type { ListOptions, ReadableCollection } from './api.ts'
 import type { LocalClient } from './local-client.ts'
 import { LocalCollection } from './local-collection.ts'
@@ -114,7 +114,7 @@ export class StoreAccess {
    * Throws `invalid_argument` for what is no UUID, `collection_not_found`.
    */
   async collection(id: string, within?: DatabaseName): Promise<FoundCollection> {
-    const uuid = checkUuid(id, 'collection_id')
+    const uuid = uuidOf(id)
     const store = await this.client.store()
     const row = store.catalog.collectionById(uuid)
     if (row === undefined || !isWithin(row, within)) throw notFound(uuid)
@@ -127,7 +127,7 @@ export class StoreAccess {
     at: number,
     within?: DatabaseName,
   ): Promise<{ details: CollectionDetails; collection: ReadableCollection }> {
-    const uuid = checkUuid(id, 'collection_id')
+    const uuid = uuidOf(id)
     const store = await this.client.store()
     const row = store.reader.collection(uuid, at)
     if (!isWithin(row, within)) throw notFound(uuid)
@@ -278,6 +278,12 @@ async function isDone(check: () => Promise<unknown>): Promise<boolean> {
 
 function detailsOf(row: CollectionRow): CollectionDetails {
   return { ...collectionInfo(row), lastPosition: row.last_position }
+}
+
+/** Throws `invalid_argument` for whatever is no UUID, of any length. */
+function uuidOf(id: string): string {
+  if (id.length === 36) return checkUuid(id, 'collection_id')
+  throw invalid('collection_id', 'must be a UUID', id)
 }
 
 function isWithin(row: CollectionRow, within: DatabaseName | undefined): boolean {

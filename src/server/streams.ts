@@ -34,9 +34,9 @@ export async function job(run: (tell: Tell) => Promise<unknown>): Promise<Answer
   return { type: linesType, body: stream(await begun(progressOf(run))) }
 }
 
-/** Server-sent events, as `eventOf` writes them. */
+/** Server-sent events, as `eventOf` writes them. The connection ends with them: a server that stops need not wait. */
 export function events(items: AsyncIterable<string>): Answer {
-  const headers = { 'cache-control': 'no-cache', 'x-accel-buffering': 'no' }
+  const headers = { 'cache-control': 'no-cache', 'x-accel-buffering': 'no', connection: 'close' }
   return { type: eventsType, body: stream(items), headers }
 }
 

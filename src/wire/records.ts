@@ -146,11 +146,15 @@ interface CollectionBody {
   metadata: Metadata | null
   dimension: number | null
   configuration_json: CollectionConfiguration
+  /** Says of its vector index what `configuration_json` leaves out. */
+  schema?: {
+    keys?: Record<string, { float_list?: { vector_index?: { config?: { hnsw?: object } } } }>
+  } | null
 }
 
 export function decodeCollection(body: unknown): CollectionInfo {
   const given = shaped<CollectionBody>(body, 'a collection')
-  const { id, name, tenant, database, metadata, dimension, configuration_json } = given
+  const { id, name, tenant, database, metadata, dimension, configuration_json, schema } = given
   const { hnsw, embedding_function } = shaped<CollectionConfiguration>(configuration_json, 'a configuration')
   return {
     id,
@@ -158,7 +162,10 @@ export function decodeCollection(body: unknown): CollectionInfo {
     tenant,
     database,
     metadata: metadata ?? null,
-    configuration: { hnsw, embedding_function: embedding_function ?? null },
+    configuration: {
+      hnsw: { ...hnsw, ...schema?.keys?.['#embedding']?.float_list?.vector_index?.config?.hnsw },
+      embedding_function: embedding_function ?? null,
+    },
     dimension: dimension ?? null,
   }
 }

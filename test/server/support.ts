@@ -1,19 +1,25 @@
-import { afterEach } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
 import type { ServerOptions } from '../../src/server/server-options.ts'
 
-const running: RunningServer[] = []
+const running: Record<'test' | 'file', RunningServer[]> = { test: [], file: [] }
 
-/** Starts a server on a free port, in memory unless told otherwise; it stops with the test. */
-export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
+/** Starts a server on a free port, in memory unless told otherwise; it stops with the test, or with the file. */
+export async function startServer(
+  options: ServerOptions = {},
+  stopsWith: 'test' | 'file' = 'test',
+): Promise<RunningServer> {
   const server = await serve({ ...(options.path === undefined && { ephemeral: true }), port: 0, ...options })
-  running.push(server)
+  running[stopsWith].push(server)
   return server
 }
 
-afterEach(async () => {
-  for (const server of running.splice(0)) await server.close()
-})
+async function stopAll(servers: RunningServer[]): Promise<void> {
+  for (const server of servers.splice(0)) await server.close()
+}
+
+afterEach(() => stopAll(running.test))
+afterAll(() => stopAll(running.file))
 
 export const databasePath = '/api/v2/tenants/default_tenant/databases/default_database'
 

@@ -26,6 +26,15 @@ const selection = {
   'where_document?': { description: 'A filter on documents.' },
 }
 
+const getColumns = {
+  ids: array(string),
+  'embeddings?': nullable(array(numbers)),
+  'documents?': texts,
+  'uris?': texts,
+  'metadatas?': metadatas,
+  include: array(ref('Include')),
+}
+
 function records(embeddings: Readonly<Record<string, JsonSchema>>): JsonSchema {
   return object(
     { ids: array(string), ...embeddings, 'documents?': texts, 'metadatas?': metadatas, 'uris?': texts },
@@ -85,14 +94,7 @@ export const chromaRecordSchemas: Readonly<Record<string, JsonSchema>> = {
     'limit?': nullable(count),
     'offset?': nullable(count),
   }),
-  GetResponse: object({
-    ids: array(string),
-    'embeddings?': nullable(array(numbers)),
-    'documents?': texts,
-    'uris?': texts,
-    'metadatas?': metadatas,
-    include: array(ref('Include')),
-  }),
+  GetResponse: object(getColumns),
   QueryRequestPayload: object({
     ...selection,
     query_embeddings: array(numbers),
@@ -107,6 +109,46 @@ export const chromaRecordSchemas: Readonly<Record<string, JsonSchema>> = {
     'metadatas?': columns(nullable(ref('HashMap'))),
     'distances?': columns(nullable(number)),
     include: array(ref('Include')),
+  }),
+  ConditionalGetRequestPayload: object({
+    ...selection,
+    'include?': ref('IncludeList'),
+    'limit?': nullable(count),
+    'offset?': nullable(count),
+    'read_token?': nullable(count),
+  }),
+  ConditionalGetResponse: object({ ...getColumns, read_token: count }),
+  ConditionalCommitPayload: object({
+    'read_token?': nullable(count),
+    'read_ids?': array(string),
+    operations: array({
+      oneOf: [
+        object({ operation: enumeration('add'), payload: ref('AddCollectionRecordsPayload') }),
+        object({ operation: enumeration('update'), payload: ref('UpdateCollectionRecordsPayload') }),
+        object({ operation: enumeration('upsert'), payload: ref('UpsertCollectionRecordsPayload') }),
+        object({ operation: enumeration('delete'), payload: ref('DeleteCollectionRecordsPayload') }),
+      ],
+    }),
+  }),
+  ConditionalCommitResult: object({ first_inserted_record_offset: nullable(count), record_count: count }),
+  SearchPayload: object({
+    'filter?': nullable(map(anything)),
+    'rank?': nullable(map(anything)),
+    'group_by?': nullable(object({ 'keys?': array(string), 'aggregate?': nullable(map(anything)) })),
+    'limit?': nullable(object({ 'limit?': nullable(count), 'offset?': nullable(count) })),
+    'select?': nullable(object({ 'keys?': array(string) })),
+  }),
+  SearchRequestPayload: object({
+    searches: array(ref('SearchPayload')),
+    'read_level?': nullable(ref('ReadLevel')),
+  }),
+  SearchResponse: object({
+    ids: array(array(string)),
+    documents: array(nullable(array(nullable(string)))),
+    embeddings: array(nullable(array(nullable(numbers)))),
+    metadatas: array(nullable(array(nullable(ref('HashMap'))))),
+    scores: array(nullable(array(nullable(number)))),
+    select: array(array(string)),
   }),
   AttachFunctionRequest: object({
     name: string,

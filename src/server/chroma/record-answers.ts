@@ -4,8 +4,10 @@
  * so that others get their turn.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { floatText } from '../../exact-number.ts'
 import { shortestFloat32 } from '../../portability/float-text.ts'
 import type { GetResult, QueryResult } from '../../readers/results.ts'
+import type { SearchResult } from '../../readers/search-result.ts'
 import type { Include, Metadata } from '../../types.ts'
 import { type Answer, jsonText, jsonType } from '../answer.ts'
 import { jsonOf } from '../json.ts'
@@ -13,8 +15,12 @@ import { jsonOf } from '../json.ts'
 /** So many characters are written before others get their turn: a few milliseconds. */
 const pieceLength = 262_144
 
-/** The answer to a get; `include` is what was asked for. */
-export function getAnswer(result: GetResult, include: readonly Include[]): Promise<Answer> {
+/** The answer to a get; `include` is what was asked for, `readToken` where a transaction asked. */
+export function getAnswer(
+  result: GetResult,
+  include: readonly Include[],
+  readToken?: number,
+): Promise<Answer> {
   const { ids, documents, uris, embeddings } = result
   return written(
     (function* () {
@@ -28,7 +34,7 @@ export function getAnswer(result: GetResult, include: readonly Include[]): Promi
       yield* column(include.includes('uris') ? uris : null, jsonOf)
       yield ',"metadatas":'
       yield* column(metadatasOf(result.metadatas, uris), jsonOf)
-      yield `,"include":${jsonOf(include)}}`
+      yield `,"include":${jsonOf(include)}${readToken === undefined ? '' : `,"read_token":${readToken}`}}`
     })(),
   )
 }
@@ -51,17 +57,31 @@ export function queryAnswer(result: QueryResult, include: readonly Include[]): P
       yield ',"metadatas":'
       yield* columns(metadatas, jsonOf)
       yield ',"distances":'
-      yield* columns(distances, numberText)
+      yield* columns(distances, floatText)
       yield `,"include":${jsonOf(include)}}`
     })(),
   )
 }
 
-/** What the store must be asked for: whether a record has a uri decides how no metadata looks. */
-export function columnsFor(include: readonly Include[]): Include[] {
-  const wanted = new Set(include)
-  if (wanted.has('metadatas')) wanted.add('uris')
-  return [...wanted]
+/** The answer to a search. */
+export function searchAnswer(result: SearchResult): Promise<Answer> {
+  const orNull =
+    <T>(text: (value: T) => string) =>
+    (value: T | null) =>
+      value === null ? 'null' : text(value)
+  return written(
+    (function* () {
+      yield `{"ids":${jsonOf(result.ids)},"documents":`
+      yield* optionalColumns(result.documents, jsonOf)
+      yield ',"embeddings":'
+      yield* optionalColumns(result.embeddings, orNull(vectorText))
+      yield ',"metadatas":'
+      yield* optionalColumns(result.metadatas, jsonOf)
+      yield ',"scores":'
+      yield* optionalColumns(result.scores, orNull(floatText))
+      yield `,"select":${jsonOf(result.select)}}`
+    })(),
+  )
 }
 
 /** In Chroma a uri stands in a record's metadata: with one, no metadata is `{}`, not `null`. */
@@ -82,25 +102,29 @@ function* column<T>(values: readonly T[] | null, text: (value: T) => string): Ge
 }
 
 function* columns<T>(lists: readonly (readonly T[])[] | null, text: (value: T) => string): Generator<string> {
-  if (lists === null) return yield 'null'
+  if (lists === null) yield 'null'
+  else yield* optionalColumns(lists, text)
+}
+
+function* optionalColumns<T>(
+  lists: readonly (readonly T[] | null)[],
+  text: (value: T) => string,
+): Generator<string> {
   yield '['
   for (let index = 0; index < lists.length; index++) {
     if (index > 0) yield ','
-    yield* column(lists[index]!, text)
+    yield* column(lists[index] ?? null, text)
   }
   yield ']'
 }
 
-function numberText(value: number): string {
-  return Number.isFinite(value) ? String(value) : 'null'
-}
-
+/** With the fewest digits from which the same float32 comes back. */
 function vectorText(vector: readonly number[]): string {
   let text = '['
   for (let index = 0; index < vector.length; index++) {
     const value = shortestFloat32(vector[index]!)
     if (index > 0) text += ','
-    text += Object.is(value, -0) ? '-0.0' : String(value)
+    text += Number.isInteger(value) ? floatText(value) : String(value)
   }
   return `${text}]`
 }

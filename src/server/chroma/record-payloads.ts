@@ -1,7 +1,8 @@
 /** The bodies of record calls, read: what has the wrong shape is refused, what remains goes to the store as it is. */
+import type { AddRecords, GetOptions, PutRecords } from '../../client/api.ts'
 import { show } from '../../errors.ts'
 import { limits } from '../../limits.ts'
-import type { Include, MetadataUpdate } from '../../types.ts'
+import type { Include, MetadataUpdate, Where, WhereDocument } from '../../types.ts'
 import { wrongValue } from '../http-error.ts'
 import { embeddingRows, optionalEmbeddingRows, queryRows } from './embeddings.ts'
 import { metadata, metadataUpdate } from './metadata.ts'
@@ -99,6 +100,49 @@ export function possibleIds(ids: string[] | null): string[] | undefined {
   const fits = (id: string) =>
     id !== '' && id.length <= limits.idLengthMax && !id.includes('\0') && id.isWellFormed()
   return [...new Set(ids.filter(fits))]
+}
+
+/** What the store is asked for by a get. */
+export function getOptions(payload: GetPayload): GetOptions {
+  const { ids, where, whereDocument, limit, offset, include } = payload
+  const possible = possibleIds(ids)
+  return {
+    ...(possible !== undefined && { ids: possible }),
+    ...filterOptions(where, whereDocument),
+    ...(limit !== null && { limit }),
+    offset: offset ?? 0,
+    include: columnsFor(include.filter((column) => column !== 'distances')),
+  }
+}
+
+/** Filters as they came: the store checks them. */
+export function filterOptions(
+  where: unknown,
+  whereDocument: unknown,
+): Pick<GetOptions, 'where' | 'whereDocument'> {
+  return {
+    ...(where !== undefined && { where: where as Where }),
+    ...(whereDocument !== undefined && { whereDocument: whereDocument as WhereDocument }),
+  }
+}
+
+/** What the store must be asked for: whether a record has a uri decides how no metadata looks. */
+export function columnsFor(include: readonly Include[]): Include[] {
+  const wanted = new Set(include)
+  if (wanted.has('metadatas')) wanted.add('uris')
+  return [...wanted]
+}
+
+/** Records as the columns that the store takes. What an add may not hold (`null`) its shape has refused. */
+export function columnsOf(records: readonly WireRecord[]): AddRecords {
+  const columns: PutRecords = {
+    ids: records.map(({ id }) => id),
+    embeddings: records.map(({ embedding }) => embedding),
+    documents: records.map(({ document }) => document),
+    metadatas: records.map(({ metadata }) => metadata),
+    uris: records.map(({ uri }) => uri),
+  }
+  return columns as AddRecords
 }
 
 function selection(given: Record<string, unknown>): WireSelection {

@@ -5,6 +5,7 @@
 
 import { show } from '../../errors.ts'
 import { plainNumbers } from '../../exact-number.ts'
+import { limits } from '../../limits.ts'
 import { wrongShape, wrongValue } from '../http-error.ts'
 
 /** Reads one value at a place. */
@@ -58,6 +59,12 @@ export function uint32(value: unknown, place: string): number {
   throw expected('an unsigned 32-bit integer', value, place)
 }
 
+/** An unsigned 64-bit integer, as far as a number is exact. */
+export function uint64(value: unknown, place: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  throw expected('an unsigned integer', value, place)
+}
+
 export function anyArray(value: unknown, place: string): unknown[] {
   if (Array.isArray(value)) return value
   throw expected('an array', value, place)
@@ -70,6 +77,13 @@ export function list<T>(shape: Shape<T>): Shape<T[]> {
 /** `null` and what is absent are `null`. */
 export function optional<T>(shape: Shape<T>): Shape<T | null> {
   return (value, place) => (value === undefined || value === null ? null : shape(value, place))
+}
+
+/** The name of a tenant, database or collection: one that is too long is as wrong as any other. */
+export function name(value: unknown, place: string): string {
+  const given = text(value, place)
+  if (given.length <= limits.nameLengthMax) return given
+  throw wrongValue(`${place}: has ${given.length} characters; at most ${limits.nameLengthMax} are allowed`)
 }
 
 /** One of some words. */

@@ -19,3 +19,12 @@ export const pageParameters: Readonly<Record<string, JsonSchema>> = {
   limit: { type: 'integer', format: 'int32', minimum: 0 },
   offset: { type: 'integer', format: 'int32', minimum: 0 },
 }
+
+/** For clients of ours: an upsert that changes no vectors. */
+export const partialParameter: Readonly<Record<string, JsonSchema>> = {
+  partial: {
+    type: 'boolean',
+    description:
+      'Rows of an upsert without an embedding (`null`) leave the vector of an existing record as it is.',
+  },
+}

@@ -2,7 +2,7 @@ import type { DatabaseName } from '../../client/store-access.ts'
 import { AnnalsError } from '../../errors.ts'
 import type { WriteReceipt } from '../../types.ts'
 import { json } from '../answer.ts'
-import { object, text } from '../chroma/shape.ts'
+import { name, object, text } from '../chroma/shape.ts'
 import { notImplemented } from '../http-error.ts'
 import type { Call, Route } from '../route.ts'
 import { writerOf } from '../write-context.ts'
@@ -35,8 +35,8 @@ export const databaseRoutes: readonly Route[] = [
     success: { schema: { $ref: 'GetTenantResponse#' } },
     errors: [404],
     handle: async ({ server, params }) => {
-      const { name } = await server.store.client.getTenant({ name: params.tenant_name! })
-      return json({ name, resource_name: null })
+      const tenant = await server.store.client.getTenant({ name: params.tenant_name! })
+      return json({ name: tenant.name, resource_name: null })
     },
   },
   {
@@ -117,7 +117,7 @@ export const databaseRoutes: readonly Route[] = [
 ]
 
 function nameIn(body: unknown): string {
-  return text(object(body, 'body').name, 'name')
+  return name(object(body, 'body').name, 'name')
 }
 
 /** Chroma creates databases in tenants that are not there; here the tenant is created with the first one. */

@@ -4,7 +4,7 @@ import type { OperationType } from '../../types.ts'
 import { diffHeaders } from '../../wire/write-headers.ts'
 import { eventsType, json, linesType } from '../answer.ts'
 import { changeEvents } from '../change-events.ts'
-import { possibleIds, queryPayload } from '../chroma/record-payloads.ts'
+import { filterOptions, possibleIds, queryPayload } from '../chroma/record-payloads.ts'
 import { placeOf } from '../context.ts'
 import { liveCollection, readableCollection } from '../reading.ts'
 import type { Call, JsonSchema, Route } from '../route.ts'
@@ -103,8 +103,7 @@ export const historyRoutes: readonly Route[] = [
         nResults,
         include,
         ...(possible !== undefined && { ids: possible }),
-        ...(where !== undefined && { where: where as never }),
-        ...(whereDocument !== undefined && { whereDocument: whereDocument as never }),
+        ...filterOptions(where, whereDocument),
       }
       return { ...json(await collection.explainQuery(query, from, to)), headers }
     },

@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts'
+import { beyondLocalRoutes } from './beyond-local.ts'
 import { careRoutes } from './care.ts'
 import { collectionRoutes } from './collections.ts'
 import { databaseRoutes } from './databases.ts'
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   ...databaseRoutes,
   ...collectionRoutes,
   ...recordRoutes,
+  ...beyondLocalRoutes,
   ...unsupportedRoutes,
   ...historyRoutes,
   ...careRoutes,

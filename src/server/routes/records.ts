@@ -1,11 +1,14 @@
 import type { ReadableCollection } from '../../client/api.ts'
 import { limits } from '../../limits.ts'
-import type { Where, WhereDocument } from '../../types.ts'
 import { type Answer, json } from '../answer.ts'
 import { foldRecords } from '../chroma/fold.ts'
-import { columnsFor, getAnswer, queryAnswer } from '../chroma/record-answers.ts'
+import { getAnswer, queryAnswer } from '../chroma/record-answers.ts'
 import {
+  columnsFor,
+  columnsOf,
   deletePayload,
+  filterOptions,
+  getOptions,
   getPayload,
   possibleIds,
   queryPayload,
@@ -14,7 +17,7 @@ import {
 import { wrongValue } from '../http-error.ts'
 import { liveCollection, readableCollection } from '../reading.ts'
 import type { Call, Route } from '../route.ts'
-import { asOfParameter, collectionUrl, readLevelParameter } from './common.ts'
+import { asOfParameter, collectionUrl, partialParameter, readLevelParameter } from './common.ts'
 
 const read = { role: 'read', scope: 'database' } as const
 const write = { role: 'write', scope: 'database' } as const
@@ -54,12 +57,7 @@ export const recordRoutes: readonly Route[] = [
     id: 'collection_upsert',
     tag: 'Record',
     summary: 'Add what is new and change what exists.',
-    query: {
-      partial: {
-        type: 'boolean',
-        description: 'Rows without an embedding (`null`) leave the vector of an existing record as it is.',
-      },
-    },
+    query: partialParameter,
     body: { $ref: 'UpsertCollectionRecordsPayload#' },
     success: { schema: { $ref: 'UpsertCollectionRecordsResponse#' } },
     errors: [404, 501],
@@ -133,15 +131,7 @@ async function put(kind: 'add' | 'update' | 'upsert', call: Call): Promise<Answe
   const { collection } = await liveCollection(call)
   if (given.length === 0) return json({})
   const records = foldRecords(kind, given)
-  const columns = {
-    ids: records.map(({ id }) => id),
-    embeddings: records.map(({ embedding }) => embedding),
-    documents: records.map(({ document }) => document),
-    metadatas: records.map(({ metadata }) => metadata),
-    uris: records.map(({ uri }) => uri),
-  }
-  // What an add may not hold (a null embedding or metadata value) its shape has refused.
-  const receipt = await collection[kind](columns as never, call.write)
+  const receipt = await collection[kind](columnsOf(records), call.write)
   return json({}, receipt)
 }
 
@@ -157,7 +147,7 @@ async function remove(call: Call): Promise<Answer> {
   const receipt = await collection.delete(
     {
       ...(possible !== undefined && { ids: possible }),
-      ...filters(where, whereDocument),
+      ...filterOptions(where, whereDocument),
       ...(limit !== null && { limit }),
     },
     call.write,
@@ -166,17 +156,10 @@ async function remove(call: Call): Promise<Answer> {
 }
 
 async function get(call: Call): Promise<Answer> {
-  const { ids, where, whereDocument, limit, offset, include } = getPayload(call.body)
+  const payload = getPayload(call.body)
   const { collection, headers } = await readableCollection(call)
-  const possible = possibleIds(ids)
-  const result = await collection.get({
-    ...(possible !== undefined && { ids: possible }),
-    ...filters(where, whereDocument),
-    ...(limit !== null && { limit }),
-    offset: offset ?? 0,
-    include: columnsFor(include.filter((column) => column !== 'distances')),
-  })
-  return { ...(await getAnswer(result, include)), headers }
+  const result = await collection.get(getOptions(payload))
+  return { ...(await getAnswer(result, payload.include)), headers }
 }
 
 async function query(call: Call): Promise<Answer> {
@@ -187,7 +170,7 @@ async function query(call: Call): Promise<Answer> {
     queryEmbeddings,
     nResults: await resultsOf(collection, nResults),
     ...(possible !== undefined && { ids: possible }),
-    ...filters(where, whereDocument),
+    ...filterOptions(where, whereDocument),
     include: columnsFor(include),
   })
   return { ...(await queryAnswer(result, include)), headers }
@@ -197,11 +180,4 @@ async function query(call: Call): Promise<Answer> {
 async function resultsOf(collection: ReadableCollection, asked: number): Promise<number> {
   if (asked <= limits.resultsMax) return asked
   return Math.min(asked, Math.max(await collection.count(), 1))
-}
-
-function filters(where: unknown, whereDocument: unknown): { where?: Where; whereDocument?: WhereDocument } {
-  return {
-    ...(where !== undefined && { where: where as Where }),
-    ...(whereDocument !== undefined && { whereDocument: whereDocument as WhereDocument }),
-  }
 }
