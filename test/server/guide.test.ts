@@ -1,0 +1,87 @@
+/** The guides to the server and to security, as their readers would follow them. */
+
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { compareSync } from 'bcryptjs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { configure } from '../../src/server/configuration.ts'
+import { flagOf, settings } from '../../src/server/settings.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const project = mkdtempSync(join(tmpdir(), 'annals-guide-'))
+const server = readFileSync(join(root, 'docs/guides/server.md'), 'utf8')
+const security = readFileSync(join(root, 'docs/guides/security.md'), 'utf8')
+
+beforeAll(() => {
+  mkdirSync(join(project, 'node_modules'))
+  symlinkSync(root, join(project, 'node_modules', 'annals'), 'junction')
+})
+afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+function blocks(text: string, language: string): string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
+    ([, code]) => code!,
+  )
+}
+
+/** What the code of a guide prints. */
+function printed(text: string): string[] {
+  writeFileSync(join(project, 'guide.mjs'), blocks(text, 'js').join('\n'))
+  const options = { cwd: project, encoding: 'utf8' } as const
+  const { stdout, stderr } = spawnSync(process.execPath, ['guide.mjs'], options)
+  expect(stderr).toBe('')
+  return stdout.trimEnd().split('\n')
+}
+
+test('the code of the guide to the server prints what it says', () => {
+  expect(printed(server)).toEqual([
+    '127.0.0.1',
+    "[ 'second thought' ]",
+    "[ 'first thought' ]",
+    '200 { is_executor_ready: true, is_log_client_ready: true }',
+    '3',
+  ])
+})
+
+test('the code of the guide to security prints what it says', () => {
+  expect(printed(security)).toEqual([
+    'forbidden',
+    "{ user_id: 'dashboard', tenant: 'acme', databases: [ 'search' ] }",
+    'eve create-collection',
+  ])
+})
+
+test('the table of the guide has every setting', () => {
+  const rows = settings.map(
+    ({ key, about, fallback, isSecret }) =>
+      `| \`${key}\` | ${about}${isSecret === true ? '; not as a flag' : ''} | ${fallback} |`,
+  )
+  expect(server.split('\n').filter((line) => /^\| `[\w.]+` \| .* \| .* \|$/.test(line))).toEqual(rows)
+})
+
+test('the files of the guides are understood', () => {
+  const [file] = blocks(server, 'yaml')
+  const [people] = blocks(security, 'yaml')
+  const files: Record<string, string> = { 'annals.yaml': file!, '/etc/annals/people.yaml': people! }
+  const { auth, limits, tls, path } = configure({ file: 'annals.yaml', read: (name) => files[name] ?? name })
+  expect([path, limits?.bodyBytes, tls?.key]).toEqual(['/var/lib/annals', 67_108_864, '/etc/annals/key.pem'])
+  expect(auth?.tokens?.map(({ name, role }) => [name, role])).toEqual([
+    ['indexer', 'write'],
+    ['dashboard', 'read'],
+  ])
+  expect(auth!.tokens![0]!.sha256).toBe(createHash('sha256').update('the-token-of-the-indexer').digest('hex'))
+  expect(compareSync('correct horse battery staple', auth!.users![0]!.passwordHash)).toBe(true)
+})
+
+test('every flag in the guides is one', () => {
+  const commands = [...blocks(server, 'sh'), ...blocks(security, 'sh')].join('\n').split('\n')
+  const runs = commands.filter((line) => line.includes('annals run'))
+  const flags = [...`${runs} ${security.match(/`--[\w-]+`/g)}`.matchAll(/--[a-z-]+/g)].map(([flag]) => flag)
+  expect(flags.length).toBeGreaterThan(4)
+  expect(
+    flags.filter((flag) => flag !== '--config' && !settings.some((one) => flagOf(one) === flag)),
+  ).toEqual([])
+})
