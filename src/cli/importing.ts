@@ -30,7 +30,7 @@ export async function importInto(
     onProgress: ({ records, bytes }) => {
       const label = `importing into ${collection.name}`
       if (total === null) session.progress.tell({ label, done: records, total: null })
-      else session.progress.tell({ label, done: bytes, total, unit: 'B', also: amount(records, 'record') })
+      else session.progress.tell({ label, done: bytes, total, counted: records })
     },
     ...session.write(),
   })

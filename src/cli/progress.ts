@@ -1,7 +1,7 @@
 /** Progress of long work on standard error: a bar on a terminal, now and then a line elsewhere. */
 import type { SingleBar } from 'cli-progress'
 import type { Output } from './output.ts'
-import { bytesText, countText, durationText } from './units.ts'
+import { countText, durationText } from './units.ts'
 
 /** How far work has come, in one unit. */
 export interface Step {
@@ -10,15 +10,16 @@ export interface Step {
   done: number
   /** `null` where it is not known. */
   total: number | null
-  /** `B` is told as KiB, MiB and so on; default `records`. */
+  /** Default `records`. */
   unit?: string
-  /** What else is worth knowing, such as a second count. */
-  also?: string
+  /** What people count by, where the share is one of something else, such as of a file's bytes. */
+  counted?: number
 }
 
 /** Work that is done sooner needs no bar, and no lines. */
 const firstBarMs = 300
 const lineEveryMs = 10_000
+const barColumnsMin = 10
 const barColumnsMax = 30
 
 /**
@@ -94,24 +95,34 @@ export class Progress {
 
   #text(now: number): string {
     if (this.#step === null) return ''
-    const { label, done, total, unit = 'records', also } = this.#step
+    const { label, done, total } = this.#step
     const { dim, cyan } = this.#out.noteStyle
-    const inUnit = unit === 'B' ? bytesText : countText
-    const ms = now - this.#startedAt
-    const rate = ms > 0 ? ((done - this.#startedWith) / ms) * 1000 : 0
-    const figures = total === null ? inUnit(done) : `${inUnit(done)} / ${inUnit(total)}`
-    const speed = `${inUnit(Math.round(rate))}/s`
-    const left =
-      total === null || rate === 0 ? durationText(ms) : `${durationText(((total - done) / rate) * 1000)} left`
-    const parts = [unit === 'B' ? figures : `${figures} ${unit}`, also, speed, left]
-    const tail = parts.filter((part) => part !== undefined).join('  ')
-    if (total === null || !this.#isTerminal) return `${label}  ${dim(tail)}`
+    const tail = this.#figures(now - this.#startedAt)
+    if (total === null || !this.#isTerminal) return `${label}  ${dim(tail.join('  '))}`
     const share = total === 0 ? 1 : Math.min(1, done / total)
     const percent = `${Math.floor(share * 100)} %`.padStart(5)
-    const room = (process.stderr.columns || 80) - label.length - tail.length - percent.length - 5
-    const columns = Math.min(barColumnsMax, room)
-    if (columns < 5) return `${label} ${percent}  ${dim(tail)}`
+    const fixed = label.length + percent.length + 6
+    const room = () => (process.stderr.columns || 80) - fixed - tail.join('  ').length
+    // On a narrow terminal the count gives way, then the rate; how long it will take matters most.
+    while (room() < barColumnsMin && tail.length > 1) tail.shift()
+    const columns = Math.max(0, Math.min(barColumnsMax, room()))
     const full = Math.round(share * columns)
-    return `${label}  ${cyan('█'.repeat(full))}${dim('░'.repeat(columns - full))} ${percent}  ${dim(tail)}`
+    const bar = cyan('█'.repeat(full)) + dim('░'.repeat(columns - full))
+    return `${label}  ${bar} ${percent}  ${dim(tail.join('  '))}`
+  }
+
+  /** How much is done, how fast, and how long it will take, or has taken. */
+  #figures(ms: number): string[] {
+    const { done, total, unit = 'records', counted } = this.#step!
+    const perSecond = (value: number) => (ms > 0 ? (value / ms) * 1000 : 0)
+    const progressed = done - this.#startedWith
+    const rate = perSecond(counted ?? progressed)
+    const figures =
+      counted === undefined && total !== null
+        ? `${countText(done)} / ${countText(total)}`
+        : countText(counted ?? done)
+    const isOpen = total === null || progressed === 0
+    const left = isOpen ? durationText(ms) : `${durationText(((total - done) / progressed) * ms)} left`
+    return [`${figures} ${unit}`, `${countText(Math.round(rate))}/s`, left]
   }
 }

@@ -15,7 +15,6 @@ import type { CreationFlags, FilterFlags, OutputFlags, PastFlags, StoreFlags, Wr
 import { Output } from './output.ts'
 import { Progress } from './progress.ts'
 import { checkHoldsStore, defaultFolder } from './store-folder.ts'
-import { bytesText } from './units.ts'
 
 const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
@@ -104,8 +103,8 @@ export class Session {
 
   /** Told by backup, restore and replay how far they are. */
   transferred(label: string): (progress: TransferProgress) => void {
-    return ({ position, until, bytes }) =>
-      this.progress.tell({ label, done: position, total: until, unit: 'operations', also: bytesText(bytes) })
+    return ({ position, until }) =>
+      this.progress.tell({ label, done: position, total: until, unit: 'operations' })
   }
 
   /** Told by what builds graphs how far it is. */

@@ -74,8 +74,10 @@ describe('the past', () => {
     const { stdout } = await annals(['log', '--path', path])
     const shown = stdout.trimEnd().split('\n')
     expect(shown).toHaveLength(21)
-    expect(shown[0]).toMatch(/^POSITION {2}TIME +WHO +OPERATION +COLLECTION +ID +WHAT/)
-    expect(shown.at(-1)).toMatch(/^ +41 {2}\d{4}-.*Z {2}ada +add +notes +r39 +embedding, document, metadata/)
+    expect(shown[0]).toMatch(/^POSITION {2}TIME +OPERATION +RECORD +WHAT +WHO AND WHY$/)
+    expect(shown.at(-1)).toMatch(
+      /^ +41 {2}\d{4}-.*Z {2}add +notes\/r39 +embedding, document, metadata \(even, index\) {2}ada$/,
+    )
   })
 
   test('tag, diff and reading at a tag', async () => {
@@ -234,9 +236,9 @@ describe('care', () => {
       tables: { applied: { position: stats!.head, root: stats!.root }, collections: [{ name: 'notes' }] },
       notes: [],
     })
-    const { stdout, stderr } = await annals(['inspect', path])
-    expect(stdout).toContain('the truth')
-    expect(stderr).toContain('nothing was locked')
+    const { stdout } = await annals(['inspect', path])
+    expect(stdout).toMatch(/^log +\d+ +\S+ KiB +\d+ % +the truth: /m)
+    expect(stdout).toContain('nothing was locked')
   })
 
   test('verify is sound; damage is a finding, exit code 1, and repair mends it', async () => {

@@ -40,8 +40,8 @@ export function exportCommand(interrupt: Interrupt): Command {
         batchSize,
         ...(await session.filter(flags)),
         signal,
-        onProgress: ({ records, total, bytes }) =>
-          progress.tell({ label: `exporting ${name}`, done: records, total, also: bytesText(bytes) }),
+        onProgress: ({ records, total }) =>
+          progress.tell({ label: `exporting ${name}`, done: records, total }),
       })
       progress.end()
       const { records, bytes } = report

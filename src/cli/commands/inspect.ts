@@ -30,30 +30,29 @@ export function inspect(interrupt: Interrupt): Command {
       const report = inspectFolder(folder ?? defaultFolder)
       if (out.json) return out.record(report)
       await out.lines(await reportLines(out, report))
-      out.note('Seen from outside: the store was not opened, and nothing was locked.')
     }),
   )
 }
 
 async function reportLines(out: Output, report: FolderReport): Promise<string[]> {
   const { tables, notes } = report
-  const { bold, yellow } = out.style
+  const { bold, yellow, dim } = out.style
   const lines = [`${bold(report.path)}  ${bytesText(report.bytes)}`, '', ...(await partLines(out, report))]
   if (tables !== null) lines.push('', ...versionLines(out, tables))
   if (tables !== null && tables.collections.length > 0)
     lines.push('', ...(await collectionLines(out, tables)))
   if (tables !== null && tables.segments.length > 0) lines.push('', ...(await segmentLines(out, tables)))
   if (notes.length > 0) lines.push('', ...notes.map((note) => `${yellow('!')} ${note}`))
+  lines.push('', dim('Seen from outside: the store was not opened, and nothing was locked.'))
   return lines
 }
 
 async function partLines(out: Output, { parts, bytes, log }: FolderReport): Promise<string[]> {
-  const journal = `${bytesText(log.journalBytes)} not in a table yet`
   const holds: Record<FolderReport['parts'][number]['name'], string> = {
-    log: `the truth: ${amount(log.tables, 'LevelDB table')}, ${journal}`,
-    metadata: 'rows, filters and full text, derived from the log',
-    segments: 'sealed HNSW graphs, derived from the log',
-    backups: 'the list of backups that were made',
+    log: `the truth: ${amount(log.tables, 'table')}, ${bytesText(log.journalBytes)} in the journal`,
+    metadata: 'derived: rows, filters, full text',
+    segments: 'derived: sealed HNSW graphs',
+    backups: 'which backups were made',
     other: 'not of the store',
   }
   const table = await out.table([

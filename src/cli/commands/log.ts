@@ -101,7 +101,7 @@ async function tell(
     signal.throwIfAborted()
     told += 1
     if (out.json) await out.record(line)
-    else if (page.push(cellsOf(line)) === pageRows) page = await flush(out, table, page)
+    else if (page.push(cellsOf(out, line)) === pageRows) page = await flush(out, table, page)
   }
   if (!out.json) await flush(out, table, page)
   if (told === 0) out.note('No operation record fits.')
@@ -112,21 +112,26 @@ async function flush(out: Output, table: TablePrinter, page: readonly string[][]
   return []
 }
 
-function columns({ style: { bold, dim, cyan, green } }: Output): Column[] {
+/** A terminal that is at least as wide has room for what an operation touched. */
+const roomy = 100
+
+function columns({ width, style: { bold, dim, cyan, green } }: Output): Column[] {
   return [
     { head: 'POSITION', align: 'right', style: bold },
     { head: 'TIME', style: dim },
-    { head: 'WHO', cuttable: true, style: green },
     { head: 'OPERATION' },
-    { head: 'COLLECTION', cuttable: true },
-    { head: 'ID', cuttable: true, style: cyan },
-    { head: 'WHAT', cuttable: true },
-    { head: 'WHY', cuttable: true, style: dim },
+    { head: 'RECORD', cuttable: true, style: cyan },
+    ...(width < roomy ? [] : [{ head: 'WHAT', cuttable: true }]),
+    { head: 'WHO AND WHY', cuttable: true, style: green },
   ]
 }
 
-function cellsOf(line: LogLine): string[] {
+function cellsOf({ width }: Output, line: LogLine): string[] {
   const { position, committedAt, type, collectionName, id, actor, reason, summary } = line
-  const cells = [String(position), timeText(committedAt), actor ?? '', type, collectionName ?? '', id ?? '']
-  return [...cells, summary, reason ?? '']
+  const place = [collectionName, id].filter((part) => part !== null).join('/')
+  const who = [actor, reason].filter((part) => part !== null).join(': ')
+  // Of operations on collections the name says it all; of those on none, what they were about.
+  const what = id === null && place !== '' ? '' : type === 'delete' ? '' : summary
+  const cells = [String(position), timeText(committedAt), type]
+  return width < roomy ? [...cells, place || summary, who] : [...cells, place, what, who]
 }
