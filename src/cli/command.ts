@@ -1,7 +1,7 @@
 /** How a command is put together: its help, the options it shares with others, and the way it runs. */
 import { Command } from 'commander'
 import type { Interrupt } from './interrupt.ts'
-import { addOutput, addPath, addScope } from './options.ts'
+import { addOutput, addPath, addScope, addServer } from './options.ts'
 import { Session, type SessionFlags } from './session.ts'
 
 export interface CommandHelp {
@@ -20,7 +20,7 @@ export function plainCommand(name: string, help: CommandHelp): Command {
 
 /** A command that works on one store: with the options that name it, too. */
 export function storeCommand(name: string, help: CommandHelp): Command {
-  return addOutput(addScope(addPath(bareCommand(name, help))))
+  return addOutput(addScope(addServer(addPath(bareCommand(name, help)))))
 }
 
 /** A command with its help, and no options yet. */
@@ -48,7 +48,7 @@ export function run<Flags, Arguments extends unknown[]>(
   return async (...given) => {
     // Commander hands in the arguments, then the options, then the command.
     const flags = given.at(-2) as Flags & SessionFlags
-    const session = new Session(flags, interrupt)
+    const session = new Session(given.at(-1) as Command, interrupt)
     try {
       await handler(session, flags, ...(given.slice(0, -2) as Arguments))
     } finally {

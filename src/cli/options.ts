@@ -4,6 +4,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 /** Which store, and how to get at it. */
 export interface StoreFlags {
   path?: string
+  url?: string
+  tokenFile?: string
+  ca?: string
   tenant?: string
   database?: string
 }
@@ -90,6 +93,13 @@ export function addPath(command: Command): Command {
       .env('ANNALS_PATH')
       .helpGroup(storeGroup),
   )
+}
+
+export function addServer(command: Command): Command {
+  const add = (option: Option) => command.addOption(option.helpGroup(storeGroup))
+  add(new Option('--url <url>', 'a running server instead, such as http://localhost:8000').env('ANNALS_URL'))
+  add(new Option('--token-file <file>', 'its token for this user, or ANNALS_TOKEN'))
+  return add(new Option('--ca <file>', 'certificates (PEM) to trust, of a server that signs its own'))
 }
 
 export function addScope(command: Command): Command {

@@ -46,6 +46,8 @@ const groups: readonly (readonly [heading: string, commands: readonly MakeComman
 
 const environment = [
   ['ANNALS_PATH', 'the folder of a store, as --path'],
+  ['ANNALS_URL', 'a running server, as --url'],
+  ['ANNALS_TOKEN', 'the token for that server'],
   ['ANNALS_TENANT', 'as --tenant'],
   ['ANNALS_DATABASE', 'as --database'],
   ['ANNALS_ACTOR', 'who writes, as --actor'],

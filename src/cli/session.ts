@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os'
+import type { Command } from 'commander'
 import type {
   Client,
   Collection,
@@ -13,8 +14,8 @@ import { UsageError } from './failure.ts'
 import type { Interrupt } from './interrupt.ts'
 import type { CreationFlags, FilterFlags, OutputFlags, PastFlags, StoreFlags, WriteFlags } from './options.ts'
 import { Output } from './output.ts'
+import { connect, isAuthenticated, type Place, placeOf } from './place.ts'
 import { Progress } from './progress.ts'
-import { checkHoldsStore, defaultFolder } from './store-folder.ts'
 
 const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
@@ -33,14 +34,17 @@ export class Session {
   readonly progress: Progress
   readonly #flags: SessionFlags
   readonly #interrupt: Interrupt
+  readonly #place: Place
   #client: Client | null = null
 
-  constructor(flags: SessionFlags, interrupt: Interrupt) {
+  constructor(command: Command, interrupt: Interrupt) {
+    const flags = command.opts<SessionFlags>()
     const { json = false, quiet = false, color } = flags
     this.out = new Output({ json, quiet, color })
     this.progress = new Progress(this.out)
     this.#flags = flags
     this.#interrupt = interrupt
+    this.#place = placeOf(command, flags)
   }
 
   /** Fires when the command is to stop. */
@@ -127,9 +131,9 @@ export class Session {
     }
   }
 
-  /** What the log shall note down with a write: who, and why. */
+  /** What the log shall note down with a write: who, and why. A server that knows who it is needs no name. */
   author(): { actor?: string; reason?: string } {
-    const { actor = userName(), reason } = this.#flags
+    const { actor = isAuthenticated(this.#place) ? undefined : userName(), reason } = this.#flags
     return { ...(actor !== undefined && { actor }), ...(reason !== undefined && { reason }) }
   }
 
@@ -145,17 +149,11 @@ export class Session {
   }
 
   async #open(create: boolean): Promise<Client> {
-    const { path, tenant, database } = this.#flags
-    if (!create) checkHoldsStore(path)
-    const { PersistentClient } = await import('../index.ts')
-    const client = new PersistentClient({
-      path: path ?? defaultFolder,
-      ...(tenant !== undefined && { tenant }),
-      ...(database !== undefined && { database }),
-      onProgress: ({ position, head }) =>
-        this.progress.tell({ label: 'applying the log', done: position, total: head, unit: 'operations' }),
-    })
-    await client.open()
+    const { tenant, database } = this.#flags
+    const scope = { ...(tenant !== undefined && { tenant }), ...(database !== undefined && { database }) }
+    const onProgress = ({ position, head }: { position: number; head: number }) =>
+      this.progress.tell({ label: 'applying the log', done: position, total: head, unit: 'operations' })
+    const client = await connect(this.#place, scope, { create, onProgress })
     this.progress.end()
     return client
   }

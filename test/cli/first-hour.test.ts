@@ -2,37 +2,16 @@
  * The first hour of a new user who knows Chroma: start the server, connect with Chroma's own client, load, search,
  * stop, start again; then take the records elsewhere.
  */
-import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ChromaClient } from 'chromadb'
 import { expect, test } from 'vitest'
-import { annals, json, start, temporary } from './support.ts'
+import { annals, json, listening, start, stopped, temporary } from './support.ts'
 
 const folder = temporary()
 const path = join(folder, 'data')
 const recordCount = 10_000
 const batchSize = 1_000
-
-/** Waits for the line in which the server says where it listens. */
-async function listening(server: ChildProcess): Promise<number> {
-  let told = ''
-  return new Promise((done, failed) => {
-    server.once('exit', (code) => failed(new Error(`The server ended with ${code}: ${told}`)))
-    for (const stream of [server.stdout!, server.stderr!])
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        told += text
-        const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(told) ?? []
-        if (port !== undefined) done(Number(port))
-      })
-  })
-}
-
-async function stopped(server: ChildProcess, signal: 'SIGTERM' | 'SIGINT'): Promise<number | null> {
-  const code = new Promise<number | null>((done) => server.once('exit', done))
-  server.kill(signal)
-  return code
-}
 
 const topics = ['metal', 'river', 'planet', 'bird'] as const
 

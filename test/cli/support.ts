@@ -28,7 +28,9 @@ export function temporary(): string {
 
 /** Starts the command line, with none of the variables of whoever runs the tests. */
 export function start(args: readonly string[], { cwd, env = {} }: RunOptions = {}): ChildProcess {
-  const { ANNALS_PATH: _, ANNALS_URL: __, NO_COLOR: ___, FORCE_COLOR: ____, ...inherited } = process.env
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(ANNALS_|NO_COLOR|FORCE_COLOR)/.test(name)),
+  )
   return spawn(process.execPath, [binary, ...args], {
     ...(cwd !== undefined && { cwd }),
     env: { ...inherited, ...env },
@@ -76,4 +78,25 @@ export async function json<T = Record<string, unknown>>(
 /** Records as lines of JSON. */
 export function lines(records: readonly object[]): string {
   return records.map((record) => `${JSON.stringify(record)}\n`).join('')
+}
+
+/** Waits for the line in which the server says where it listens. */
+export async function listening(server: ChildProcess): Promise<number> {
+  let told = ''
+  return new Promise((done, failed) => {
+    server.once('exit', (code) => failed(new Error(`The server ended with ${code}: ${told}`)))
+    for (const stream of [server.stdout!, server.stderr!])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        told += text
+        const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(told) ?? []
+        if (port !== undefined) done(Number(port))
+      })
+  })
+}
+
+/** Sends a signal, and answers the exit code. */
+export async function stopped(server: ChildProcess, signal: 'SIGTERM' | 'SIGINT'): Promise<number | null> {
+  const code = new Promise<number | null>((done) => server.once('exit', done))
+  server.kill(signal)
+  return code
 }

@@ -1,0 +1,69 @@
+/** Where the store is that a command works on: in a folder, or behind a server. */
+import type { Command } from 'commander'
+import type { Client, PersistentClientOptions } from '../index.ts'
+import { UsageError } from './failure.ts'
+import { readInput } from './input-file.ts'
+import type { StoreFlags } from './options.ts'
+import { checkHoldsStore, defaultFolder } from './store-folder.ts'
+
+export type Place =
+  | { kind: 'folder'; path: string | undefined }
+  | { kind: 'server'; url: URL; ca: string | undefined; token: string | undefined }
+
+/** What was typed wins over the environment; a folder and a server at once make no sense. */
+export function placeOf(command: Command, { path, url, ca, tokenFile }: StoreFlags): Place {
+  const typed = (name: string) => command.getOptionValueSource(name) === 'cli'
+  if (url === undefined || (path !== undefined && typed('path') && !typed('url')))
+    return { kind: 'folder', path }
+  if (path !== undefined && typed('path') === typed('url'))
+    throw new UsageError(
+      'Both a folder and a server are named.',
+      'Give either --path or --url; ANNALS_PATH and ANNALS_URL count, too.',
+    )
+  const token = tokenFile === undefined ? process.env.ANNALS_TOKEN : readInput(tokenFile).trim()
+  return { kind: 'server', url: serverUrl(url), ca, token }
+}
+
+/** Whether the server knows by itself who writes. */
+export function isAuthenticated(place: Place): boolean {
+  return place.kind === 'server' && (place.token !== undefined || place.url.username !== '')
+}
+
+/** A client of the store there. One in a folder is opened, and refused where there is none unless `create`. */
+export async function connect(
+  place: Place,
+  scope: { tenant?: string; database?: string },
+  { create, onProgress }: { create: boolean; onProgress: NonNullable<PersistentClientOptions['onProgress']> },
+): Promise<Client> {
+  if (place.kind === 'folder') {
+    if (!create) checkHoldsStore(place.path)
+    const { PersistentClient } = await import('../index.ts')
+    const client = new PersistentClient({ path: place.path ?? defaultFolder, ...scope, onProgress })
+    await client.open()
+    return client
+  }
+  const { HttpClient } = await import('../index.ts')
+  const { url, ca } = place
+  const ssl = url.protocol === 'https:'
+  return new HttpClient({
+    host: url.hostname,
+    port: url.port === '' ? (ssl ? 443 : 80) : Number(url.port),
+    ssl,
+    headers: authorization(place),
+    ...(ca !== undefined && { ca: readInput(ca) }),
+    ...scope,
+  })
+}
+
+function authorization({ url, token }: Place & { kind: 'server' }): Record<string, string> {
+  if (token !== undefined) return { authorization: `Bearer ${token}` }
+  if (url.username === '') return {}
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
+}
+
+function serverUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '') return url
+  throw new UsageError(`${text} is not the address of a server.`, '--url http://localhost:8000')
+}
