@@ -26,11 +26,15 @@ export async function lines(items: AsyncIterable<unknown>): Promise<Answer> {
 /** Tells how far the work is: anything that JSON can hold. */
 export type Tell = (progress: unknown) => void
 
+/** Tells something that must not be missed, as a line of its own. */
+export type Note = (line: object) => void
+
 /**
- * Long work: lines of `{"progress": …}`, then one of `{"result": …}`. Where the client reads slower than the work
- * goes on, it is told the newest progress only. An error before the first line is answered as an error.
+ * Long work: lines of `{"progress": …}` and what else is noted, then one of `{"result": …}`. Where the client reads
+ * slower than the work goes on, it is told the newest progress only. An error before the first line is answered as
+ * an error.
  */
-export async function job(run: (tell: Tell) => Promise<unknown>): Promise<Answer> {
+export async function job(run: (tell: Tell, note: Note) => Promise<unknown>): Promise<Answer> {
   return { type: linesType, body: stream(await begun(progressOf(run))) }
 }
 
@@ -87,28 +91,37 @@ async function* joined(texts: AsyncIterable<string>): AsyncGenerator<string, voi
   if (piece !== '') yield piece
 }
 
-async function* progressOf(run: (tell: Tell) => Promise<unknown>): AsyncGenerator<object, void, undefined> {
-  let told: { progress: unknown } | null = null
+async function* progressOf(
+  run: (tell: Tell, note: Note) => Promise<unknown>,
+): AsyncGenerator<object, void, undefined> {
+  let told: object | null = null
+  let noted: object[] = []
   let wake = (): void => undefined
   let ended = false
-  const work = run((progress) => {
+  const tell: Tell = (progress) => {
     told = { progress }
     wake()
-  }).finally(() => {
+  }
+  const note: Note = (line) => {
+    noted.push(line)
+    wake()
+  }
+  const work = run(tell, note).finally(() => {
     ended = true
     wake()
   })
   // Awaited below; a failure must not count as unhandled while progress is still being sent.
   work.catch(() => undefined)
-  while (!ended || told !== null) {
-    const news: { progress: unknown } | null = told
+  const hasNews = (): boolean => told !== null || noted.length > 0
+  while (!ended || hasNews()) {
+    const news: object[] = told === null ? noted : [...noted, told]
+    noted = []
     told = null
-    if (news !== null) yield news
-    else
-      await new Promise<void>((resolve) => {
-        wake = resolve
-        if (ended || told !== null) resolve()
-      })
+    yield* news
+    if (hasNews() || ended) continue
+    await new Promise<void>((resolve) => {
+      wake = resolve
+    })
   }
   yield { result: await work }
 }

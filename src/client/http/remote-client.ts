@@ -60,7 +60,7 @@ import { chooseFor, type GivenFunction } from '../embedding-choice.ts'
 import type { ClientScope } from '../local-client.ts'
 import { checkLogOptions } from '../log-options.ts'
 import { checkReindexOptions } from '../reindex-options.ts'
-import { answerInvalid } from './failure.ts'
+import { answerInvalid, asWrite } from './failure.ts'
 import { apiRoot, databasePath, databasesPath, fitsPath, withQuery } from './paths.ts'
 import {
   backupStore,
@@ -187,7 +187,7 @@ export class RemoteClient implements Client, RemoteSession {
   deleteCollection(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt> {
     return this.#receipt(() => {
       const name = checkSought(options, 'deleteCollection')
-      if (!fitsPath(name)) throw collectionMissing(name)
+      if (!fitsPath(name)) throw asWrite(collectionMissing(name), false)
       return { method: 'DELETE', path: `${databasePath(this)}/collections/${encodeURIComponent(name)}` }
     }, write)
   }

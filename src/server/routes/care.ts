@@ -1,6 +1,6 @@
 /** What is done to the store itself: retention, erasure, tags, indexes, checks. Long work answers with its progress. */
 import { AnnalsError } from '../../errors.ts'
-import type { VerifyLevel } from '../../maintenance/findings.ts'
+import type { Finding, VerifyLevel } from '../../maintenance/findings.ts'
 import type { Retention } from '../../types.ts'
 import { parsePoint } from '../../wire/point.ts'
 import { json, linesType } from '../answer.ts'
@@ -175,15 +175,17 @@ export const careRoutes: readonly Route[] = [
     access: admin,
     id: 'verify',
     tag: 'Care',
-    summary: 'Compare everything that the store holds with what it should hold.',
+    summary:
+      'Compare everything that the store holds with what it should hold; also lines of `{"finding": …}`.',
     body: { $ref: 'VerifyPayload#' },
     optionalBody: true,
     success: { type: linesType, schema: { $ref: 'VerifyResult#' } },
     handle: ({ server, body, signal }) => {
       const level = optional(text)(only(body, ['level']).level, 'level') as VerifyLevel | null
-      return job((onProgress) =>
-        server.store.client.verify({ ...(level !== null && { level }), signal, onProgress }),
-      )
+      return job((onProgress, note) => {
+        const onFinding = (finding: Finding) => note({ finding })
+        return server.store.client.verify({ ...(level !== null && { level }), signal, onProgress, onFinding })
+      })
     },
   },
   {

@@ -1,0 +1,362 @@
+/** Connections that break, servers that go and come: a write is there once, or it says that it may be. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { AnnalsError, type Change, type Collection, HttpClient } from '../../src/index.ts'
+import { afterwards, all, type Site, site } from './support.ts'
+
+async function collection(place: Site): Promise<Collection> {
+  const notes = await place.client().createCollection({ name: 'notes', embeddingFunction: null })
+  await notes.add({ ids: ['first'], embeddings: [[0, 0]] })
+  return notes
+}
+
+async function refusalOf(run: () => unknown): Promise<AnnalsError> {
+  try {
+    await run()
+  } catch (error) {
+    if (error instanceof AnnalsError) return error
+    throw error
+  }
+  throw new Error('It was accepted.')
+}
+
+/** Cuts the connection of the next `count` requests that hold `text`, once the server has answered them. */
+function loseAnswers(place: Site, text: string, count: number): void {
+  let lost = 0
+  let isArmed = false
+  place.relay.onRequest = (bytes) => {
+    isArmed ||= bytes.includes(text)
+    return true
+  }
+  place.relay.onAnswer = () => {
+    if (!isArmed || lost >= count) return true
+    lost += 1
+    isArmed = false
+    return false
+  }
+}
+
+describe('a server that comes and goes', () => {
+  test('between calls is not noticed', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    await place.stop()
+    await place.start()
+    expect(await notes.count()).toBe(1)
+    await place.stop()
+    await place.start()
+    expect(await notes.add({ ids: ['a'], embeddings: [[1, 1]] })).toMatchObject({ count: 1 })
+    expect((await notes.get()).ids).toEqual(['first', 'a'])
+  })
+
+  test('is waited for a little', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    await place.stop()
+    const adding = notes.add({ ids: ['a'], embeddings: [[1, 1]] })
+    const counting = notes.count()
+    await delay(60)
+    await place.start()
+    expect(await adding).toMatchObject({ count: 1 })
+    expect(await counting).toBeGreaterThan(0)
+  })
+
+  test('and stays away: the error says that nothing was written', async () => {
+    const client = new HttpClient({ host: '127.0.0.1', port: await freePort(), retries: 1 })
+    const read = await refusalOf(() => client.countCollections())
+    expect(read).toMatchObject({ code: 'connection_failed', fate: undefined, status: 503 })
+    expect(read.message).toMatch(/127\.0\.0\.1.*ECONNREFUSED/)
+    expect(read.hint).toContain('port')
+    const write = await refusalOf(() => client.createTenant({ name: 'acme' }))
+    expect(write).toMatchObject({ code: 'connection_failed', fate: 'not_written' })
+    await client.close()
+  })
+
+  test('a name that nobody has is not asked for again and again', async () => {
+    const client = new HttpClient({ host: 'no-such-host.invalid', retries: 20 })
+    const began = performance.now()
+    expect(await refusalOf(() => client.open())).toMatchObject({ code: 'connection_failed' })
+    expect(performance.now() - began).toBeLessThan(5_000)
+    await client.close()
+  })
+})
+
+describe('an answer that is lost', () => {
+  test('after the write was done: it is repeated, and is there once', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    loseAnswers(place, '/upsert', 2)
+    const receipt = await notes.upsert({ ids: ['a'], embeddings: [[1, 1]] })
+    expect(receipt).toMatchObject({ position: 3, count: 1 })
+    loseAnswers(place, '/delete', 1)
+    expect(await notes.delete({ where: { none: { $ne: 1 } } })).toMatchObject({ position: 5, count: 2 })
+    expect((await all(notes.changes())).map(({ type }) => type)).toEqual([
+      'create-collection',
+      'add',
+      'add',
+      'delete',
+      'delete',
+    ])
+  })
+
+  test('of a creation: the collection is the one that was created', async () => {
+    const place = await site()
+    const client = place.client()
+    loseAnswers(place, 'POST ', 1)
+    const made = await client.createCollection({ name: 'notes' })
+    expect((await client.getCollection({ name: 'notes' })).id).toBe(made.id)
+    expect((await client.stats()).head).toBe(1)
+  })
+
+  test('for good: the error says that the write may be there, and its key finds it', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    const key = { idempotencyKey: 'import-7' }
+    loseAnswers(place, '/add', 99)
+    const error = await refusalOf(() => notes.add({ ids: ['a'], embeddings: [[1, 1]] }, key))
+    expect(error).toMatchObject({ code: 'connection_lost', fate: 'indeterminate' })
+    loseAnswers(place, '/add', 0)
+    expect(await notes.add({ ids: ['a'], embeddings: [[1, 1]] }, key)).toMatchObject({ position: 3 })
+    expect(await notes.count()).toBe(2)
+  })
+
+  test('keeps later writes in their order', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    loseAnswers(place, '"n":0', 1)
+    const writes = [0, 1, 2, 3, 4].map((n) =>
+      notes.upsert({ ids: ['x'], embeddings: [[n, n]], metadatas: [{ n }] }),
+    )
+    const positions = (await Promise.all(writes)).map(({ position }) => position)
+    expect(positions).toEqual([3, 4, 5, 6, 7])
+    expect((await notes.get({ ids: ['x'] })).metadatas).toEqual([{ n: 4 }])
+  })
+
+  test('of a read: it is asked for again', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    loseAnswers(place, '/count', 3)
+    expect(await notes.count()).toBe(1)
+    loseAnswers(place, '/count', 4)
+    expect(await refusalOf(() => notes.count())).toMatchObject({ code: 'connection_lost', fate: undefined })
+  })
+
+  test('in the middle of a stream is an error, never an end', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    await notes.add({
+      ids: Array.from({ length: 2_000 }, (_, n) => `r${n}`),
+      embeddings: Array.from({ length: 2_000 }, (_, n) => [n, n]),
+    })
+    let told = 0
+    const reading = async () => {
+      for await (const _ of place.client().log()) {
+        told += 1
+        if (told === 10) place.relay.cut()
+      }
+    }
+    expect(await refusalOf(reading)).toMatchObject({ code: 'connection_lost' })
+    expect(told).toBeLessThan(2_002)
+  })
+
+  test('of a job is not repeated: it may have been done', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    loseAnswers(place, '/reindex', 1)
+    expect(await refusalOf(() => notes.reindex())).toMatchObject({
+      code: 'connection_lost',
+      fate: 'indeterminate',
+    })
+  })
+})
+
+describe('changes', () => {
+  test('go on over restarts, each once, in order', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    const stop = new AbortController()
+    const seen: Change[] = []
+    const reading = (async () => {
+      for await (const change of notes.changes({ live: true, signal: stop.signal })) {
+        seen.push(change)
+        if (change.position === 32) stop.abort()
+      }
+    })()
+    for (let n = 0; n < 30; n++) {
+      await notes.add({ ids: [`r${n}`], embeddings: [[n, n]] })
+      if (n % 10 === 5) {
+        await place.stop()
+        await place.start()
+      }
+      if (n % 10 === 8) place.relay.cut()
+    }
+    await reading
+    expect(seen.map(({ position }) => position)).toEqual(Array.from({ length: 32 }, (_, n) => n + 1))
+  })
+
+  test('that end go on over a cut, too', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    const ids = Array.from({ length: 3_000 }, (_, n) => `r${n}`)
+    await notes.add({ ids, embeddings: ids.map((_, n) => [n, n]) })
+    const seen: number[] = []
+    for await (const { position } of notes.changes()) {
+      seen.push(position)
+      if (seen.length === 100) place.relay.cut()
+    }
+    expect(seen).toEqual(Array.from({ length: 3_002 }, (_, n) => n + 1))
+  })
+
+  test('end with the client that they come from', async () => {
+    const place = await site()
+    await collection(place)
+    const client = place.client()
+    const reading = all(client.changes({ live: true }))
+    await delay(50)
+    await client.close()
+    expect((await reading).length).toBeLessThanOrEqual(2)
+  })
+
+  test('end when the reader leaves, and the server hears of it', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    for await (const { position } of notes.changes({ live: true })) if (position === 2) break
+    // A server that waited for the reader would not stop before its time.
+    const began = performance.now()
+    await place.stop()
+    expect(performance.now() - began).toBeLessThan(4_000)
+  })
+})
+
+describe('a server that is too slow or too busy', () => {
+  test('has so long to answer', async () => {
+    const { port } = await answering(() => undefined)
+    const client = new HttpClient({ host: '127.0.0.1', port, timeoutMs: 50 })
+    expect(await refusalOf(() => client.heartbeat())).toMatchObject({ code: 'timed_out', fate: undefined })
+    const write = await refusalOf(() => client.createTenant({ name: 'acme' }))
+    expect(write).toMatchObject({ code: 'timed_out', fate: 'indeterminate' })
+    expect(write.message).toContain('50 ms')
+    await client.close()
+  })
+
+  test('is asked again when it says that it is', async () => {
+    const { port, asked } = await answering((count) =>
+      count < 3
+        ? { status: 429, body: { error: 'Backoff', message: 'Too much.', code: 'busy', fate: 'not_written' } }
+        : { status: 200, body: 7 },
+    )
+    const client = new HttpClient({ host: '127.0.0.1', port })
+    expect(await client.countCollections()).toBe(7)
+    expect(asked.length).toBe(3)
+    await client.close()
+  })
+
+  test('is given the time that it asks for', async () => {
+    const { port, asked } = await answering((count) =>
+      count === 1
+        ? { status: 503, headers: { 'retry-after': '1' }, body: { error: 'x', message: 'Soon.' } }
+        : { status: 200, body: 7 },
+    )
+    const client = new HttpClient({ host: '127.0.0.1', port })
+    expect(await client.countCollections()).toBe(7)
+    expect(asked[1]! - asked[0]!).toBeGreaterThan(950)
+    await client.close()
+  })
+
+  test('and asks for more than patience has: the error is the caller’s', async () => {
+    const { port, asked } = await answering(() => ({
+      status: 429,
+      headers: { 'retry-after': '3600' },
+      body: { error: 'Backoff', message: 'Come tomorrow.', code: 'busy' },
+    }))
+    const client = new HttpClient({ host: '127.0.0.1', port })
+    expect(await refusalOf(() => client.createTenant({ name: 'acme' }))).toMatchObject({
+      code: 'busy',
+      message: 'Come tomorrow.',
+      fate: 'not_written',
+    })
+    expect(asked.length).toBe(1)
+    await client.close()
+  })
+
+  test('a refusal is not asked again', async () => {
+    const { port, asked } = await answering(() => ({
+      status: 409,
+      body: { error: 'ChromaError', message: 'There.', code: 'tenant_exists', fate: 'not_written' },
+    }))
+    const client = new HttpClient({ host: '127.0.0.1', port })
+    expect(await refusalOf(() => client.createTenant({ name: 'acme' }))).toMatchObject({
+      code: 'tenant_exists',
+    })
+    expect(asked.length).toBe(1)
+    await client.close()
+  })
+})
+
+describe('something else on the port', () => {
+  test.each<[string, number, unknown]>([
+    ['a web page', 200, '<html>Hello</html>'],
+    ['a page that is not there', 404, 'Not Found'],
+    ['a way elsewhere', 302, ''],
+    ['a plain Chroma server', 200, '1.0.0'],
+  ])('%s is said to be none of ours', async (_, status, body) => {
+    const { port } = await answering(() => ({ status, headers: { location: 'http://example.org/' }, body }))
+    const client = new HttpClient({ host: '127.0.0.1', port })
+    const error = await refusalOf(() => client.open())
+    expect(error).toMatchObject({ code: 'answer_invalid' })
+    expect(error.hint).toContain('ssl')
+    expect(await refusalOf(() => client.createTenant({ name: 'acme' }))).toMatchObject({
+      code: 'answer_invalid',
+      fate: status === 200 ? 'indeterminate' : 'not_written',
+    })
+    await client.close()
+  })
+
+  test('a proxy that lost the server: a write may be there', async () => {
+    const { port, asked } = await answering(() => ({ status: 502, body: '<html>Bad Gateway</html>' }))
+    const client = new HttpClient({ host: '127.0.0.1', port, retries: 1 })
+    expect(await refusalOf(() => client.createTenant({ name: 'acme' }))).toMatchObject({
+      fate: 'indeterminate',
+    })
+    expect(asked.length).toBe(2)
+    await client.close()
+  })
+})
+
+interface Stub {
+  status: number
+  headers?: Record<string, string>
+  /** A string goes out as it is. */
+  body: unknown
+}
+
+/** Something that answers every request the same way, or not at all. */
+async function answering(
+  answer: (count: number) => Stub | undefined,
+): Promise<{ port: number; asked: number[] }> {
+  const asked: number[] = []
+  const server = createServer((request, response) => {
+    request.resume()
+    asked.push(performance.now())
+    const given = answer(asked.length)
+    if (given === undefined) return
+    response.writeHead(given.status, given.headers)
+    response.end(typeof given.body === 'string' ? given.body : JSON.stringify(given.body))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  afterwards(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, asked }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
