@@ -2,6 +2,7 @@
  * One error class, one table of codes. `docs/errors.md` has a section for each code.
  * A code is part of the public contract: it is never renamed and never reused.
  */
+import { WholeFloat } from './exact-number.ts'
 
 /** What became of the data of a write that failed. */
 export type Fate = 'not_written' | 'durable' | 'indeterminate'
@@ -171,6 +172,7 @@ export function show(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null || value === undefined)
     return Object.is(value, -0) ? '-0' : String(value)
   if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof WholeFloat) return String(value)
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'symbol') return 'a symbol'
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString()

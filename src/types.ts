@@ -9,7 +9,12 @@ export type Space = 'l2' | 'cosine' | 'ip'
 /** One embedding as a caller gives it. It is kept as float32; `get` answers a plain array. */
 export type Vector = number[] | Float32Array
 
-export type MetadataScalar = string | number | boolean
+/**
+ * One value of metadata. Whole `number`s are integers, all others floats; a bigint is an integer beyond 2^53 - 1, of
+ * 64 bits. Only the store itself, and a client that answers exact numbers, meets a `WholeFloat` in place of a
+ * number: see `exact-number.ts`.
+ */
+export type MetadataScalar = string | number | bigint | boolean
 export type MetadataValue = MetadataScalar | MetadataScalar[]
 /** Metadata of a record or collection: flat; arrays hold one type of scalar. */
 export type Metadata = Record<string, MetadataValue>
@@ -19,10 +24,10 @@ export type MetadataUpdate = Record<string, MetadataValue | null>
 type Comparison =
   | { $eq: MetadataScalar }
   | { $ne: MetadataScalar }
-  | { $gt: number }
-  | { $gte: number }
-  | { $lt: number }
-  | { $lte: number }
+  | { $gt: number | bigint }
+  | { $gte: number | bigint }
+  | { $lt: number | bigint }
+  | { $lte: number | bigint }
   | { $in: MetadataScalar[] }
   | { $nin: MetadataScalar[] }
   | { $contains: MetadataScalar }

@@ -126,26 +126,28 @@ export class Diff<D extends Difference = Difference> implements AsyncIterable<D>
   }
 }
 
-/** The differences between two positions of a log that `keeps` accepts. */
+/** The differences between two positions of a log that `keeps` accepts, in the form that `tells` gives them. */
 export function openDiff<D extends Difference>(
   parts: DiffParts,
   request: DiffRequest,
   keeps: (difference: Difference) => difference is D,
+  tells: (difference: D) => D,
 ): OpenDiff<D> {
   const { from, to } = request
-  return { from, to, differences: readDifferences(parts, request, keeps) }
+  return { from, to, differences: readDifferences(parts, request, keeps, tells) }
 }
 
 async function* readDifferences<D extends Difference>(
   parts: DiffParts,
   { from, to, selects }: DiffRequest,
   keeps: (difference: Difference) => difference is D,
+  tells: (difference: D) => D,
 ): AsyncGenerator<D, void, undefined> {
   const forward = from <= to
   const differ = new Differ(parts, Math.min(from, to), Math.max(from, to))
   for await (const difference of differ.differences(selects)) {
     const told = forward ? difference : inverted(difference)
-    if (keeps(told)) yield told
+    if (keeps(told)) yield tells(told)
   }
 }
 

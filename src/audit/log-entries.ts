@@ -1,3 +1,4 @@
+import { metadataText } from '../format/metadata-text.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { OperationRecord, OperationType, RecordOperation, RecordState } from '../types.ts'
@@ -132,7 +133,7 @@ function sizesOf(state: RecordState | null): LogLine['sizes'] {
     embedding: state?.vector?.byteLength ?? 0,
     document: Buffer.byteLength(state?.document ?? ''),
     uri: Buffer.byteLength(state?.uri ?? ''),
-    metadata: state?.metadata == null ? 0 : Buffer.byteLength(JSON.stringify(state.metadata)),
+    metadata: state?.metadata == null ? 0 : Buffer.byteLength(metadataText(state.metadata)),
   }
 }
 

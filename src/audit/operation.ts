@@ -1,3 +1,4 @@
+import { valueText } from '../format/metadata-text.ts'
 import type { Metadata, OperationRecord, OperationType } from '../types.ts'
 
 /** Which operation record did something: who, what, when and why. */
@@ -39,7 +40,7 @@ export function isChanged({ embedding, document, uri, metadata }: ChangedParts):
 }
 
 function textOf(metadata: Metadata | null, key: string): string | undefined {
-  return metadata !== null && Object.hasOwn(metadata, key) ? JSON.stringify(metadata[key]) : undefined
+  return metadata !== null && Object.hasOwn(metadata, key) ? valueText(metadata[key]!) : undefined
 }
 
 /** UUID of the collection that an operation concerns; `null` where it concerns none, or all. */

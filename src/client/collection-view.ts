@@ -4,13 +4,14 @@ import { parseReadLevel, parseSearches } from '../readers/parse-search.ts'
 import { validateGet, validateLimit, validateQuery } from '../readers/read-request.ts'
 import type { GetResult, QueryResult } from '../readers/results.ts'
 import type { SearchResult } from '../readers/search-result.ts'
-import type { CollectionInfo } from '../types.ts'
+import type { CollectionInfo, Metadata } from '../types.ts'
 import { checkId, checkKeys, checkObject } from '../validation/values.ts'
+import { getAnswer, queryAnswer, searchAnswer, versionAnswer } from './answers.ts'
 import type { GetOptions, HistoryOptions, QueryOptions, ReadableCollection, SearchOptions } from './api.ts'
 import { CollectionHandle } from './collection-handle.ts'
 import { checkHistoryOptions } from './history-options.ts'
 import { type SearchLike, searchPayloads } from './search/search.ts'
-import type { ReadPoint, Session } from './session.ts'
+import { exactSession, type ReadPoint, type Session } from './session.ts'
 
 /** Reads of one collection, now or as of a point of the past. */
 export class CollectionView extends CollectionHandle implements ReadableCollection {
@@ -28,17 +29,28 @@ export class CollectionView extends CollectionHandle implements ReadableCollecti
     this.#point = point
   }
 
+  override get metadata(): Metadata | null {
+    return this.session.form(this.info.metadata)
+  }
+
+  /** The same collection at the same point, answering exact metadata. Not part of the public API. */
+  withExactNumbers(): CollectionView {
+    return new CollectionView(exactSession(this.session), this.info, this.embeddingFunction, this.#point)
+  }
+
   async get(options?: GetOptions): Promise<GetResult> {
     const request = validateGet(options)
     const store = await this.session.store()
-    return store.reader.get(this.id, request, await this.#point.resolve(store))
+    const result = await store.reader.get(this.id, request, await this.#point.resolve(store))
+    return getAnswer(result, this.session.form)
   }
 
   async query(options: QueryOptions): Promise<QueryResult> {
     const request = validateQuery(options)
     const store = await this.session.store()
     const queries = await this.queryVectors(request)
-    return store.reader.query(this.id, queries, request, await this.#point.resolve(store))
+    const result = await store.reader.query(this.id, queries, request, await this.#point.resolve(store))
+    return queryAnswer(result, this.session.form)
   }
 
   async search(
@@ -50,7 +62,8 @@ export class CollectionView extends CollectionHandle implements ReadableCollecti
     const requests = parseSearches(searchPayloads(searches))
     const store = await this.session.store()
     await this.embedSearches(requests)
-    return store.reader.search(this.id, requests, await this.#point.resolve(store))
+    const result = await store.reader.search(this.id, requests, await this.#point.resolve(store))
+    return searchAnswer(result, this.session.form)
   }
 
   async count(): Promise<number> {
@@ -70,6 +83,7 @@ export class CollectionView extends CollectionHandle implements ReadableCollecti
     const at = await this.#point.resolve(store)
     const { key } = store.reader.collection(this.id, at)
     const newest = store.records.newestPosition(key, checked)
-    yield* recordHistory(store.log, newest, at ?? store.projector.position, order)
+    for await (const version of recordHistory(store.log, newest, at ?? store.projector.position, order))
+      yield versionAnswer(version, this.session.form)
   }
 }

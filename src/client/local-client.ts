@@ -16,6 +16,7 @@ import type { VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import type { RepairOptions, RepairResult } from '../maintenance/repair.ts'
 import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
+import { exactMetadata, type MetadataForm, plainMetadata } from '../metadata-form.ts'
 import type { BackupOptions, BackupReport } from '../portability/backup.ts'
 import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
@@ -25,6 +26,7 @@ import type { Store } from '../store.ts'
 import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
 import { checkRetention } from '../validation/retention.ts'
 import { checkInteger, checkKeys, checkName, checkObject, checkText } from '../validation/values.ts'
+import { changeAnswer, differenceAnswer } from './answers.ts'
 import type {
   Client,
   Collection,
@@ -83,12 +85,18 @@ export class LocalClient implements Client, Session {
   readonly tenant: string
   readonly database: string
   readonly order: CallOrder = new CallOrder()
+  readonly form: MetadataForm
   readonly #lease: StoreLease
   #opening: Promise<Store> | null = null
   #closing: Promise<void> | null = null
 
-  constructor(lease: StoreLease, { tenant = defaultTenant, database = defaultDatabase }: ClientScope) {
+  constructor(
+    lease: StoreLease,
+    { tenant = defaultTenant, database = defaultDatabase }: ClientScope,
+    form: MetadataForm = plainMetadata,
+  ) {
     this.#lease = lease
+    this.form = form
     this.tenant = checkName(tenant, 'tenant')
     this.database = checkName(database, 'database')
   }
@@ -114,14 +122,16 @@ export class LocalClient implements Client, Session {
   scope(scope: ClientScope): LocalClient {
     const given = checkObject(scope, 'scope')
     checkKeys(given, ['tenant', 'database'], 'scope')
-    const { tenant = this.tenant, database = this.database } = scope
-    // The store stays this client's: the other one borrows it, and gives nothing back.
-    const lease: StoreLease = {
-      path: this.#lease.path,
-      acquire: () => this.store(),
-      release: async () => undefined,
-    }
-    return new LocalClient(lease, { tenant, database })
+    return this.#sibling(scope, this.form)
+  }
+
+  /**
+   * The same store, tenant and database, answering exact metadata: `2.0` as a `WholeFloat`, from every read. This
+   * switches the server to exact numbers; its scopes and collections answer them, too. (Every client accepts them.)
+   * Not part of the public API. Closing it leaves this client open.
+   */
+  withExactNumbers(): LocalClient {
+    return this.#sibling({}, exactMetadata)
   }
 
   async flush(): Promise<void> {
@@ -295,6 +305,7 @@ export class LocalClient implements Client, Session {
         log: store.log,
         projector: store.projector,
         selects: this.#selector(store, options.collection),
+        tells: (change) => changeAnswer(change, this.form),
       }
     }, options)
   }
@@ -305,7 +316,12 @@ export class LocalClient implements Client, Session {
       const store = await this.store()
       const selects = operationsIn(store.catalog, this)
       const request = { ...(await resolveBoth(store, points)), selects }
-      return openDiff(store, request, (difference): difference is Difference => difference !== null)
+      return openDiff(
+        store,
+        request,
+        (difference): difference is Difference => difference !== null,
+        (difference) => differenceAnswer(difference, this.form),
+      )
     })
   }
 
@@ -343,6 +359,16 @@ export class LocalClient implements Client, Session {
   async repair(options?: RepairOptions): Promise<RepairResult> {
     checkRepairOptions(options)
     return (await this.store()).repair(options)
+  }
+
+  #sibling({ tenant = this.tenant, database = this.database }: ClientScope, form: MetadataForm): LocalClient {
+    // The store stays this client's: the other one borrows it, and gives nothing back.
+    const lease: StoreLease = {
+      path: this.#lease.path,
+      acquire: () => this.store(),
+      release: async () => undefined,
+    }
+    return new LocalClient(lease, { tenant, database }, form)
   }
 
   async #close(): Promise<void> {

@@ -22,6 +22,7 @@ import type {
   WriteReceipt,
 } from '../types.ts'
 import { checkConfigurationUpdate, checkReindexConfiguration } from '../validation/configuration.ts'
+import { changeAnswer, differenceAnswer } from './answers.ts'
 import type {
   AddRecords,
   Collection,
@@ -133,7 +134,8 @@ export class LocalCollection extends CollectionView implements Collection {
     validateChangeOptions(options, ['after', 'live', 'signal'])
     return changeFeed(async () => {
       const { log, projector } = await this.session.store()
-      return { log, projector, selects: (record) => collectionOf(record) === this.id }
+      const selects = (record: OperationRecord) => collectionOf(record) === this.id
+      return { log, projector, selects, tells: (change) => changeAnswer(change, this.session.form) }
     }, options)
   }
 
@@ -142,7 +144,8 @@ export class LocalCollection extends CollectionView implements Collection {
     return new Diff(async () => {
       const store = await this.session.store()
       const selects = (record: OperationRecord) => 'collection' in record && record.collection === this.id
-      return openDiff(store, { ...(await resolveBoth(store, points)), selects }, isRecordDifference)
+      const request = { ...(await resolveBoth(store, points)), selects }
+      return openDiff(store, request, isRecordDifference, (told) => differenceAnswer(told, this.session.form))
     })
   }
 

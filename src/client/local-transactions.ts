@@ -7,6 +7,7 @@ import { validateGet } from '../readers/read-request.ts'
 import type { GetResult } from '../readers/results.ts'
 import type { Store } from '../store.ts'
 import type { WriteOptions } from '../types.ts'
+import { getAnswer } from './answers.ts'
 import type { GetOptions, TransactionReceipt } from './api.ts'
 import type { TransactionBackend } from './buffered-transaction.ts'
 import type { Session } from './session.ts'
@@ -36,7 +37,8 @@ export class LocalTransactions implements TransactionBackend {
     const position = at ?? store.projector.position
     try {
       if (at !== null) await checkReadable(store, at)
-      return { result: await store.reader.get(this.#collection, request, position), position }
+      const result = await store.reader.get(this.#collection, request, position)
+      return { result: getAnswer(result, this.#session.form), position }
     } catch (error) {
       if (error instanceof AnnalsError && error.code === 'history_truncated') throw staleRead(position, error)
       throw error

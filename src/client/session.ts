@@ -1,4 +1,5 @@
 import { AnnalsError, show } from '../errors.ts'
+import { exactMetadata, type MetadataForm } from '../metadata-form.ts'
 import { resolvePoint } from '../readers/as-of.ts'
 import type { Store } from '../store.ts'
 import type { Point } from '../types.ts'
@@ -11,6 +12,17 @@ export interface Session {
   readonly order: CallOrder
   readonly tenant: string
   readonly database: string
+  /**
+   * How metadata is answered: with plain numbers. The exact form is for what writes the answers down again, such as
+   * the server, which gets it from `client.withExactNumbers()`. Everything that leaves a session goes through it.
+   */
+  readonly form: MetadataForm
+}
+
+/** The same session, answering exact metadata. */
+export function exactSession(session: Session): Session {
+  const { order, tenant, database } = session
+  return { store: () => session.store(), order, tenant, database, form: exactMetadata }
 }
 
 /** Where a view stands: now, or at a point of the past that is resolved once, at the first read that can. */

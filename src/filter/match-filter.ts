@@ -1,3 +1,4 @@
+import { isWholeFloat } from '../metadata-form.ts'
 import type { Metadata, MetadataScalar, MetadataValue } from '../types.ts'
 import type { CompareFilter, DocumentFilter, Filter } from './filter.ts'
 import { regularExpression } from './regular-expression.ts'
@@ -14,8 +15,8 @@ export interface FilteredRecord {
  *
  * - A negative operator is the plain opposite of its positive one, so it also accepts records that lack the
  *   key or the document.
- * - Numbers are compared as numbers, however they are stored; a value never equals one of another type, and
- *   an array never equals anything.
+ * - Numbers are compared as numbers, exactly, however they are stored; a value never equals one of another type,
+ *   and an array never equals anything.
  *
  * @example
  * matchesFilter({ kind: 'compare', key: 'year', operator: 'gt', value: 1999.5 }, record)
@@ -45,27 +46,41 @@ function valueUnder({ metadata }: FilteredRecord, key: string): MetadataValue | 
 }
 
 function compares({ operator, value: operand }: CompareFilter, value: MetadataValue | undefined): boolean {
-  if (operator === 'eq') return value === operand
-  if (operator === 'ne') return value !== operand
-  if (typeof value !== 'number' || typeof operand !== 'number') return false
+  if (operator === 'eq') return isScalarEqual(value, operand)
+  if (operator === 'ne') return !isScalarEqual(value, operand)
+  const number = numberOf(value)
+  if (number === null || (typeof operand !== 'number' && typeof operand !== 'bigint')) return false
   switch (operator) {
     case 'gt':
-      return value > operand
+      return number > operand
     case 'gte':
-      return value >= operand
+      return number >= operand
     case 'lt':
-      return value < operand
+      return number < operand
     case 'lte':
-      return value <= operand
+      return number <= operand
   }
 }
 
 function isOneOf(values: MetadataScalar[], value: MetadataValue | undefined): boolean {
-  return value !== undefined && !Array.isArray(value) && values.includes(value)
+  return values.some((each) => isScalarEqual(value, each))
 }
 
 function holds(value: MetadataValue | undefined, element: MetadataScalar): boolean {
-  return Array.isArray(value) && value.includes(element)
+  return Array.isArray(value) && value.some((each) => isScalarEqual(each, element))
+}
+
+/** As a number, which compares exactly with other numbers and bigints; `null` for anything else. */
+function numberOf(value: MetadataValue | undefined): number | bigint | null {
+  if (isWholeFloat(value)) return value.value
+  return typeof value === 'number' || typeof value === 'bigint' ? value : null
+}
+
+function isScalarEqual(value: MetadataValue | undefined, operand: MetadataScalar): boolean {
+  const number = numberOf(value)
+  if (number === null || (typeof operand !== 'number' && typeof operand !== 'bigint'))
+    return value === operand
+  return number >= operand && number <= operand
 }
 
 function accepts(filter: DocumentFilter, document: string): boolean {

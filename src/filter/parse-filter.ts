@@ -1,5 +1,7 @@
 import { AnnalsError, type ErrorCode, show } from '../errors.ts'
+import { int64Max, int64Min } from '../exact-number.ts'
 import { limits } from '../limits.ts'
+import { isWholeFloat } from '../metadata-form.ts'
 import type { MetadataScalar } from '../types.ts'
 import type { Filter } from './filter.ts'
 import { regularExpression } from './regular-expression.ts'
@@ -87,7 +89,7 @@ function metadataClause(key: string, operand: unknown, place: string): Filter {
   }
   if (key === '#id') return idClause(operand, place)
   checkKey(key, place)
-  if (typeof operand !== 'object' || operand === null)
+  if (typeof operand !== 'object' || operand === null || isWholeFloat(operand))
     return { kind: 'compare', key, operator: 'eq', value: scalar(operand, place) }
   if (Array.isArray(operand))
     throw invalid(place, 'must be a value or an operator', operand, 'For any of several values use $in.')
@@ -190,9 +192,13 @@ function scalars(value: unknown, place: string): MetadataScalar[] {
     scalar(each, `${place}[${index}]`),
   )
   if (values.length === 0) throw invalid(place, 'must hold at least one value', value)
-  const odd = values.findIndex((each) => typeof each !== typeof values[0])
+  const odd = values.findIndex((each) => typeName(each) !== typeName(values[0]!))
   if (odd === -1) return values
-  throw invalid(`${place}[${odd}]`, `all values must be of one type, here ${typeof values[0]}`, values[odd])
+  throw invalid(
+    `${place}[${odd}]`,
+    `all values must be of one type, here ${typeName(values[0]!)}`,
+    values[odd],
+  )
 }
 
 function texts(value: unknown, place: string): string[] {
@@ -202,16 +208,31 @@ function texts(value: unknown, place: string): string[] {
 
 function scalar(value: unknown, place: string): MetadataScalar {
   if (typeof value === 'string') return text(value, place)
-  if (typeof value === 'number') return number(value, place)
   if (typeof value === 'boolean') return value
+  if (typeof value === 'number' || typeof value === 'bigint' || isWholeFloat(value))
+    return number(value, place)
   throw invalid(place, 'must be a string, a number or a boolean', value)
 }
 
-function number(value: unknown, place: string): number {
+/** Numbers are compared as numbers, so integers and floats are one type. */
+function typeName(value: MetadataScalar): string {
+  return typeof value === 'bigint' ? 'number' : typeof value
+}
+
+function number(value: unknown, place: string): number | bigint {
+  if (isWholeFloat(value)) return value.value
+  if (typeof value === 'bigint') return integer(value, place)
   if (typeof value !== 'number') throw invalid(place, 'must be a number', value)
   if (!Number.isFinite(value)) throw invalid(place, 'must be a finite number', value)
   if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value
-  throw invalid(place, 'a whole number must lie between -(2^53 - 1) and 2^53 - 1', value)
+  const hint = 'Beyond, a number does not say which integer is meant: give a bigint.'
+  throw invalid(place, 'a whole number must lie between -(2^53 - 1) and 2^53 - 1', value, hint)
+}
+
+/** A bigint only where a number would not do. */
+function integer(value: bigint, place: string): number | bigint {
+  if (value < int64Min || value > int64Max) throw invalid(place, 'must be an integer of 64 bits', value)
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value
 }
 
 const malformed = 'must be well-formed Unicode, without lone surrogates'

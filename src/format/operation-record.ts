@@ -10,6 +10,7 @@ import type {
 } from '../types.ts'
 import { decodeCbor, encodeCbor } from './cbor.ts'
 import { damaged, joinFrame, payloadErased, saltBytes, splitFrame } from './frame.ts'
+import { metadataText, parseMetadataText } from './metadata-text.ts'
 import { erasableTypes, operationTypes } from './operation-type.ts'
 import { encodeHeader, tooNew } from './record-header.ts'
 import { sha256 } from './sha256.ts'
@@ -125,7 +126,7 @@ function payloadOf(record: OperationRecord): unknown {
 // Metadata is JSON text inside the payload: it keeps every key (CBOR maps would rename `__proto__`), and the
 // same text stands in SQLite.
 function jsonOf(metadata: Metadata | null): string | null {
-  return metadata === null ? null : JSON.stringify(metadata)
+  return metadata === null ? null : metadataText(metadata)
 }
 
 // The digests have vouched for these bytes, so their shape is what `encodeHeader` and `payloadOf` wrote.
@@ -190,7 +191,7 @@ function collectionSubject(fields: unknown[]): Pick<CollectionOperation, 'collec
 function recordState(payload: unknown): RecordOperation['state'] {
   if (!Array.isArray(payload)) return null
   const [vector, document, uri, metadata] = payload as [Float32Array | null, ...(string | null)[]]
-  return { vector, document: document ?? null, uri: uri ?? null, metadata: parsed<Metadata>(metadata) }
+  return { vector, document: document ?? null, uri: uri ?? null, metadata: metadataOf(metadata) }
 }
 
 function collectionState(payload: unknown): CollectionOperation['state'] {
@@ -199,11 +200,11 @@ function collectionState(payload: unknown): CollectionOperation['state'] {
     name: name!,
     tenant: tenant!,
     database: database!,
-    metadata: parsed<Metadata>(metadata),
+    metadata: metadataOf(metadata),
     configuration: JSON.parse(configuration!) as CollectionConfiguration,
   }
 }
 
-function parsed<T>(json: string | null | undefined): T | null {
-  return json == null ? null : (JSON.parse(json) as T)
+function metadataOf(json: string | null | undefined): Metadata | null {
+  return json == null ? null : parseMetadataText(json)
 }

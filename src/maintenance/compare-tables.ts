@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 
-/** One row of any table. */
-export type Row = Record<string, string | number | Buffer | null>
+/** One row of any table. Integers are bigints: those of metadata may lie beyond 2^53 - 1. */
+export type Row = Record<string, string | number | bigint | Buffer | null>
 
 /** A table, as its own database describes it. */
 export interface Table {
@@ -105,6 +105,7 @@ export class TableComparison {
     const parameters = after === null ? [] : key.map((column) => after[column])
     return db
       .prepare<unknown[], Row>(`SELECT * FROM ${name} ${where} ORDER BY ${columns} LIMIT ${pageRows}`)
+      .safeIntegers()
       .all(...parameters)
   }
 
@@ -144,7 +145,7 @@ export function nameOf({ table, expected, found }: RowDifference): string {
 
 // SQLite orders text by its UTF-8 bytes, JavaScript by UTF-16 units.
 function compareValues(a: NonNullable<Row[string]>, b: NonNullable<Row[string]>): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b
+  if (typeof a === 'bigint' && typeof b === 'bigint') return a < b ? -1 : Number(a > b)
   return Buffer.compare(Buffer.from(a as string), Buffer.from(b as string))
 }
 

@@ -1,5 +1,6 @@
 /** The metadata segment of one of Chroma's collections: which records there are, and all of them but the vectors. */
 import type Database from 'better-sqlite3'
+import { WholeFloat } from '../exact-number.ts'
 import { type ChromaContent, documentKey, uriKey } from './chroma-queue.ts'
 
 interface ValueRow {
@@ -93,12 +94,12 @@ function addElement(content: ChromaContent, row: ValueRow): void {
 }
 
 /**
- * A value from the column that it stands in: a boolean is a boolean although SQLite has only numbers. Whole
- * numbers beyond 2^53 stay bigints, which are refused later, rather than becoming other numbers.
+ * A value from the column that it stands in: a boolean is a boolean and `2.0` a float, although SQLite has neither.
+ * The statement must answer integers as bigints.
  */
 export function scalarOf(text: unknown, whole: unknown, real: unknown, boolean: unknown): unknown {
   if (text != null) return text
   if (boolean != null) return Number(boolean) !== 0
-  if (whole == null) return real ?? null
-  return typeof whole === 'bigint' && Number.isSafeInteger(Number(whole)) ? Number(whole) : whole
+  if (whole != null) return Number.isSafeInteger(Number(whole)) ? Number(whole) : whole
+  return Number.isInteger(real) ? new WholeFloat(real as number) : (real ?? null)
 }

@@ -1,6 +1,7 @@
 /** The tail of Chroma's `embeddings_queue`: what came in after a segment was last written. */
 import type Database from 'better-sqlite3'
 import { messageOf } from '../errors.ts'
+import { parseExactJson } from '../format/exact-json.ts'
 
 /** Chroma's numbers for what an entry does; 4, a backfill, changes no record. */
 const operation = { add: 0, update: 1, upsert: 2, delete: 3 } as const
@@ -141,7 +142,7 @@ function mergeContent(old: ChromaContent, entry: QueueEntry): ChromaContent {
   if (entry.metadata === null) return old
   let update: Record<string, unknown>
   try {
-    update = JSON.parse(entry.metadata) as Record<string, unknown>
+    update = parseExactJson(Buffer.from(entry.metadata)) as Record<string, unknown>
   } catch (error) {
     return { ...old, problem: `the queue has no valid metadata at ${entry.seqId}: ${messageOf(error)}` }
   }

@@ -1,4 +1,6 @@
 import { AnnalsError, messageOf, show } from '../errors.ts'
+import { plainNumbers } from '../exact-number.ts'
+import { parseExactJson } from '../format/exact-json.ts'
 import { checkObject, invalid } from '../validation/values.ts'
 import { importFailed } from './byte-source.ts'
 import { importConfiguration } from './chroma-configuration.ts'
@@ -74,7 +76,7 @@ class ChromaApi {
     const path = parts.map((part) => `/${encodeURIComponent(part)}`).join('')
     const url = `${this.#base}${path}${query}`
     let status: number
-    let text: string
+    let bytes: Buffer
     try {
       const response = await fetch(url, {
         method: body === undefined ? 'GET' : 'POST',
@@ -83,7 +85,7 @@ class ChromaApi {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
       status = response.status
-      text = await response.text()
+      bytes = Buffer.from(await response.arrayBuffer())
     } catch (error) {
       this.#signal?.throwIfAborted()
       throw importFailed(
@@ -92,8 +94,8 @@ class ChromaApi {
       )
     }
     if (status < 200 || status > 299)
-      throw importFailed(`The Chroma server answered ${status} to ${url}: ${text.slice(0, 500)}`)
-    return parseAnswer(url, text)
+      throw importFailed(`The Chroma server answered ${status} to ${url}: ${bytes.toString().slice(0, 500)}`)
+    return parseAnswer(url, bytes)
   }
 
   async list(parts: readonly string[], query = ''): Promise<Record<string, unknown>[]> {
@@ -111,9 +113,9 @@ function reasonWithCause(error: unknown): string {
   return cause === '' ? messageOf(error) : `${messageOf(error)} (${cause})`
 }
 
-function parseAnswer(url: string, text: string): unknown {
+function parseAnswer(url: string, bytes: Buffer): unknown {
   try {
-    return JSON.parse(text) as unknown
+    return parseExactJson(bytes, (key, depth) => depth === 1 && key === 'embeddings')
   } catch (error) {
     throw importFailed(`The Chroma server answered no JSON to ${url}: ${messageOf(error)}.`, error)
   }
@@ -197,7 +199,11 @@ function pathOf({ tenant, database, id }: ChromaCollection): string[] {
 
 function collectionOf(tenant: string, database: string, row: Record<string, unknown>): ChromaCollection {
   const metadata = row.metadata == null ? {} : checkObject(row.metadata, 'metadata')
-  const imported = importConfiguration(row.configuration_json, row.schema, metadata)
+  const imported = importConfiguration(
+    plainNumbers(row.configuration_json),
+    plainNumbers(row.schema),
+    metadata,
+  )
   return { id: String(row.id), name: String(row.name), tenant, database, ...imported }
 }
 

@@ -7,6 +7,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, show } from '../errors.ts'
+import { parseExactJson } from '../format/exact-json.ts'
+import { metadataText } from '../format/metadata-text.ts'
 import type { Include } from '../types.ts'
 import { ByteSource, importFailed, type Line, linesOf, Spool } from './byte-source.ts'
 import { ColumnScanner } from './column-scanner.ts'
@@ -76,6 +78,7 @@ async function* encodeColumn(
 }
 
 function valueToJson(record: ExchangeRecord, column: Exclude<Column, 'ids'>): string {
+  if (column === 'metadatas') return metadataText(record.metadata)
   if (column !== 'embeddings') return JSON.stringify(record[keys[column]])
   return record.embedding === null ? 'null' : vectorToJson(record.embedding)
 }
@@ -162,7 +165,8 @@ function parseValues(line: number, texts: [Column, string | null][]): RawRow {
   for (const [column, text] of texts) {
     if (text === null) return { line, problem: `Its value in ${column} is not valid UTF-8.` }
     try {
-      value[keys[column]] = JSON.parse(text) as unknown
+      value[keys[column]] =
+        column === 'metadatas' ? parseExactJson(Buffer.from(text)) : (JSON.parse(text) as unknown)
     } catch (error) {
       return { line, problem: `Its value in ${column} is not valid JSON: ${messageOf(error)}.` }
     }

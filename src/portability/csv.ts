@@ -6,6 +6,8 @@ import { pipeline, Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 import { stringify } from 'csv-stringify/sync'
 import { messageOf, show } from '../errors.ts'
+import { parseExactJson } from '../format/exact-json.ts'
+import { metadataText } from '../format/metadata-text.ts'
 import { type ByteSource, importFailed, recordBytesMax } from './byte-source.ts'
 import type { ExchangeFormat } from './exchange-format.ts'
 import type { RawRow } from './exchange-record.ts'
@@ -57,7 +59,7 @@ export const csv: ExchangeFormat = {
 
 function rowOf({ id, document, uri, metadata, embedding }: ExchangeRecord): (string | null)[] {
   const vector = embedding === null ? null : vectorToJson(embedding)
-  return [id, document, uri, metadata === null ? null : JSON.stringify(metadata), vector]
+  return [id, document, uri, metadata === null ? null : metadataText(metadata), vector]
 }
 
 function checkHeader(names: string[]): string[] {
@@ -89,7 +91,7 @@ function jsonCell(cells: Cells, column: Column): unknown {
   const text = cells[column]
   if (text == null || text === '') return null
   try {
-    return JSON.parse(text) as unknown
+    return column === 'metadata' ? parseExactJson(Buffer.from(text)) : (JSON.parse(text) as unknown)
   } catch (error) {
     throw new Error(`${column} is not valid JSON: ${messageOf(error)}.`)
   }

@@ -47,6 +47,8 @@ export interface ExportSource {
   }): Promise<RecordColumns>
   /** Where it is there, an export reads all of its pages as of one position. */
   asOf?(point: Point): ExportSource
+  /** Where it is there, an export tells whole floats from integers. */
+  withExactNumbers?(): ExportSource
 }
 
 /** Columns that an import writes; entries that are `null` are absent. */

@@ -1,5 +1,7 @@
 /** JSON Lines: one record on each line, `{"id", "embedding", "document", "metadata", "uri"}`. */
 import { messageOf } from '../errors.ts'
+import { parseExactJson } from '../format/exact-json.ts'
+import { metadataText } from '../format/metadata-text.ts'
 import { type ByteSource, linesOf } from './byte-source.ts'
 import type { ExchangeFormat } from './exchange-format.ts'
 import type { RawRow } from './exchange-record.ts'
@@ -24,13 +26,17 @@ export const jsonl: ExchangeFormat = {
 
 function recordToLine({ id, embedding, document, metadata, uri }: ExchangeRecord): string {
   const vector = embedding === null ? '' : `"embedding":${vectorToJson(embedding)},`
-  const rest = JSON.stringify({ document, metadata, uri })
-  return `{"id":${JSON.stringify(id)},${vector}${rest.slice(1)}\n`
+  const rest = `"document":${JSON.stringify(document)},"metadata":${metadataText(metadata)},"uri":${JSON.stringify(uri)}`
+  return `{"id":${JSON.stringify(id)},${vector}${rest}}\n`
+}
+
+function isEmbedding(key: string, depth: number): boolean {
+  return depth === 1 && key === 'embedding'
 }
 
 function parseRow(line: number, text: string): RawRow {
   try {
-    return { line, value: JSON.parse(text) as unknown }
+    return { line, value: parseExactJson(Buffer.from(text), isEmbedding) }
   } catch (error) {
     return { line, problem: `The line is not valid JSON: ${messageOf(error)}.` }
   }

@@ -4,6 +4,8 @@
  */
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer'
 import { messageOf } from '../errors.ts'
+import { parseExactJson } from '../format/exact-json.ts'
+import { metadataText } from '../format/metadata-text.ts'
 import { type ByteSource, Spool } from './byte-source.ts'
 import type { ExchangeFormat } from './exchange-format.ts'
 import type { RawRow } from './exchange-record.ts'
@@ -93,7 +95,7 @@ function writeGroup(writer: ParquetWriter, group: readonly ExchangeRecord[], emb
     { name: 'id', data: group.map(({ id }) => id) },
     { name: 'document', data: group.map(({ document }) => document) },
     { name: 'uri', data: group.map(({ uri }) => uri) },
-    { name: 'metadata', data: group.map(({ metadata }) => metadata && JSON.stringify(metadata)) },
+    { name: 'metadata', data: group.map(({ metadata }) => metadata && metadataText(metadata)) },
   ]
   if (embeddings)
     columnData.push({
@@ -138,7 +140,7 @@ function rawRow(line: number, row: Record<string, unknown>): RawRow {
   const { metadata } = row
   if (typeof metadata !== 'string') return { line, value: { ...row, metadata } }
   try {
-    return { line, value: { ...row, metadata: JSON.parse(metadata) as unknown } }
+    return { line, value: { ...row, metadata: parseExactJson(Buffer.from(metadata)) } }
   } catch (error) {
     return { line, problem: `metadata is not valid JSON: ${messageOf(error)}.` }
   }

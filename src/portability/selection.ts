@@ -34,7 +34,8 @@ export class Selection {
   }
 
   static async open(collection: ExportSource, options: SelectionOptions): Promise<Selection> {
-    const source = collection.asOf?.(endOfTime) ?? collection
+    const standing = collection.asOf?.(endOfTime) ?? collection
+    const source = standing.withExactNumbers?.() ?? standing
     const { where, whereDocument } = options
     const { ids } = await source.get({
       ...(where !== null && { where }),

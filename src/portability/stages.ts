@@ -2,13 +2,15 @@
  * What happens to facts between a source and a target: collections are chosen, records transformed, documents
  * embedded again. Each stage takes commits and answers commits.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { embed } from '../embedding/embedding-function.ts'
 import { AnnalsError, messageOf, show } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { OperationLog } from '../log/operation-log.ts'
-import type { Fact, OperationRecord, PutFact, RecordOperation } from '../types.ts'
+import { plainMetadata } from '../metadata-form.ts'
+import type { Fact, Metadata, OperationRecord, PutFact, RecordOperation } from '../types.ts'
 import { checkMetadata, mergeMetadata } from '../validation/metadata.ts'
-import { checkObject, checkText, checkVector, invalid } from '../validation/values.ts'
+import { checkObject, checkText, checkVector, invalid, isPlainObject } from '../validation/values.ts'
 import type { CheckedPlan, CollectionPlans, TransformedRecord } from './collection-plan.ts'
 import { contentAt, factOf } from './facts.ts'
 import type { HistoricalCommit } from './history-writer.ts'
@@ -77,12 +79,23 @@ async function transformOne(
     embedding: vector.slice(),
     document,
     uri,
-    metadata: structuredClone(metadata),
+    metadata,
     position,
     committedAt: commit.committedAt,
   })
   if (answer === null) return { type: 'delete', collection, recordId }
   return { type: 'put', collection, recordId, ...answer, whole: true }
+}
+
+/** What a transform hands on as it got it stays as exact as it was. */
+function likeOld(answer: unknown, old: Metadata | null): unknown {
+  const given = plainMetadata(old)
+  // Without a whole float the two are one.
+  if (given === null || given === old || !isPlainObject(answer)) return answer
+  const isSame = (key: string) => Object.hasOwn(given, key) && isDeepStrictEqual(answer[key], given[key])
+  return Object.fromEntries(
+    Object.entries(answer).map(([key, value]) => [key, isSame(key) ? old![key] : value]),
+  )
 }
 
 function callTransform(
@@ -92,7 +105,8 @@ function callTransform(
   const place = `transform(${show(given.id)})`
   let answer: TransformedRecord | null
   try {
-    answer = transform!({ ...given, committedAt: new Date(given.committedAt) })
+    const metadata = structuredClone(plainMetadata(given.metadata))
+    answer = transform!({ ...given, metadata, committedAt: new Date(given.committedAt) })
   } catch (error) {
     throw new AnnalsError(
       'invalid_argument',
@@ -110,7 +124,10 @@ function callTransform(
     metadata:
       metadata == null
         ? null
-        : mergeMetadata(null, checkMetadata(metadata, `${place}.metadata`, { allowNull: true })),
+        : mergeMetadata(
+            null,
+            checkMetadata(likeOld(metadata, given.metadata), `${place}.metadata`, { allowNull: true }),
+          ),
   }
 }
 

@@ -52,6 +52,8 @@ export interface ChangeSource {
   log: OperationLog
   projector: Projector
   selects: (record: OperationRecord) => boolean
+  /** Puts a change into the form in which it is told. */
+  tells: (change: Change) => Change
 }
 
 /**
@@ -117,7 +119,7 @@ async function* readChanges(
   options: ChangeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
-  const { log, projector, selects } = await open()
+  const { log, projector, selects, tells } = await open()
   const { live = false } = options
   let { after = 0 } = options
   if (after > projector.position)
@@ -131,7 +133,7 @@ async function* readChanges(
       for await (const { record } of log.range({ after, until })) {
         if (signal.aborted) return
         if (projector.isClosed) throw new AnnalsError('store_closed', 'The store was closed.')
-        if (selects(record)) yield await toChange(log, record)
+        if (selects(record)) yield tells(await toChange(log, record))
       }
       after = until
     } while (live && (await moreThan(projector, after, signal)))

@@ -1,4 +1,5 @@
 /** Keeps the best of each group of records. Pure. */
+import { valueText } from '../format/metadata-text.ts'
 import type { Metadata, MetadataValue } from '../types.ts'
 import { inOrder, type Scored, sorted } from './rank.ts'
 import type { GroupBy } from './search-request.ts'
@@ -11,6 +12,7 @@ type Value = MetadataValue | undefined
  * others; then come booleans, numbers, strings and arrays, as in Chroma. What is equal stays in its order.
  *
  * @param scored - best first
+ * @param metadataOf - in the plain form: 2 and 2.0 are one group
  */
 export function bestOfGroups(
   scored: readonly Scored[],
@@ -20,7 +22,7 @@ export function bestOfGroups(
   const groups = new Map<string, { one: Scored; values: Value[] }[]>()
   for (const one of scored) {
     const metadata = metadataOf(one.label)
-    const name = JSON.stringify(keys.map((key) => valueUnder(metadata, key) ?? null))
+    const name = keys.map((key) => valueText(valueUnder(metadata, key) ?? null)).join()
     const values = orderKeys.map((key) => (key === '#score' ? one.score : valueUnder(metadata, key)))
     const group = groups.get(name)
     if (group === undefined) groups.set(name, [{ one, values }])
@@ -47,11 +49,15 @@ function compareAll(a: readonly Value[], b: readonly Value[]): number {
 
 const kinds = ['undefined', 'boolean', 'number', 'string', 'object']
 
+function kindOf(value: Value): number {
+  return kinds.indexOf(typeof value === 'bigint' ? 'number' : typeof value)
+}
+
 function compare(a: Value, b: Value): number {
-  const kind = kinds.indexOf(typeof a) - kinds.indexOf(typeof b)
+  const kind = kindOf(a) - kindOf(b)
   if (kind !== 0 || a === undefined || b === undefined) return kind
   if (typeof a === 'number' && typeof b === 'number') return inOrder(a, b)
   if (Array.isArray(a) && Array.isArray(b)) return compareAll(a, b)
-  if (a === b) return 0
-  return a < b ? -1 : 1
+  // Numbers and bigints compare exactly with each other.
+  return a < b ? -1 : Number(a > b)
 }

@@ -1,5 +1,6 @@
 import { AnnalsError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { isWholeFloat } from '../metadata-form.ts'
 import {
   checkArray,
   checkInteger,
@@ -104,6 +105,7 @@ function sparse(message: string): AnnalsError {
 
 function checkNumber(value: unknown, place: string): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (isWholeFloat(value)) return value.value
   throw invalid(place, 'must be a finite number', value)
 }
 

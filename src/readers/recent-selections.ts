@@ -58,5 +58,7 @@ export class RecentSelections {
 }
 
 function nameOf({ collection, filter, at }: SelectionKey): string {
-  return JSON.stringify([collection, at, filter])
+  return JSON.stringify([collection, at, filter], (_, value: unknown) =>
+    typeof value === 'bigint' ? { bigint: String(value) } : value,
+  )
 }

@@ -1,4 +1,5 @@
 import type { OperationLog } from '../log/operation-log.ts'
+import { plainMetadata } from '../metadata-form.ts'
 import type { At } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, parseMetadata, type VersionRow } from '../projections/metadata/rows.ts'
 import { prepare } from '../projections/vectors/distance.ts'
@@ -106,7 +107,7 @@ export class Searcher {
     const found = scored.map(({ label }) => label)
     const rows = this.#parts.labels.rowsOf(collection, found, at, false)
     const metadata = new Map(rows.map((row, index) => [found[index]!, row.metadata]))
-    return (label) => parseMetadata(metadata.get(label) ?? null)
+    return (label) => plainMetadata(parseMetadata(metadata.get(label) ?? null))
   }
 
   async #shown(lists: readonly Hit[][], requests: readonly SearchRequest[]): Promise<SearchResult> {

@@ -99,7 +99,8 @@ async function equipped(
   const stats = () => client.stats()
   const metrics = new Metrics({ store: await client.store(), stats, gate, ...(env !== undefined && { env }) })
   const context: ServerContext = {
-    store: new StoreAccess(client),
+    // Answers must tell 2.0 from 2.
+    store: new StoreAccess(client.withExactNumbers()),
     allowReset: options.allowReset ?? false,
     signingKey: options.signingKey,
     heartbeatMs: options.heartbeatMs ?? 15_000,

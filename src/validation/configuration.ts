@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { AnnalsError, show } from '../errors.ts'
+import { plainNumbers } from '../exact-number.ts'
 import { limits } from '../limits.ts'
 import type {
   CollectionConfiguration,
@@ -153,7 +154,7 @@ export function legacyHnsw(metadata: Readonly<Record<string, unknown>>): Record<
     'hnsw:sync_threshold': 'sync_threshold',
   }
   const known = Object.entries(metadata).filter(([key]) => key in names)
-  return Object.fromEntries(known.map(([key, entry]) => [names[key]!, entry]))
+  return Object.fromEntries(known.map(([key, entry]) => [names[key]!, plainNumbers(entry)]))
 }
 
 function checkSpace(value: unknown, place: string): Space {

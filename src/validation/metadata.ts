@@ -1,5 +1,7 @@
 import { AnnalsError } from '../errors.ts'
+import { int64Max, int64Min, WholeFloat } from '../exact-number.ts'
 import { limits } from '../limits.ts'
+import { isWholeFloat } from '../metadata-form.ts'
 import type { MetadataScalar, MetadataUpdate, MetadataValue } from '../types.ts'
 import { checkText, invalid, isPlainObject } from './values.ts'
 
@@ -7,8 +9,9 @@ import { checkText, invalid, isPlainObject } from './values.ts'
 const reservedKeys = ['chroma:document', 'chroma:uri']
 
 /**
- * Metadata as a caller gives it: flat, with strings, finite numbers, booleans and arrays of one of these.
- * `null` values are kept where `allowNull` says so: there they remove the key. Empty arrays are left out.
+ * Metadata as a caller gives it: flat, with strings, finite numbers, integers of 64 bits, booleans and arrays of one
+ * of these; one float makes floats of all numbers of an array. `null` values are kept where `allowNull` says so:
+ * there they remove the key. Empty arrays are left out. The numbers are exact: see `exact-number.ts`.
  */
 export function checkMetadata(
   value: unknown,
@@ -70,18 +73,43 @@ function checkKey(key: string, place: string): void {
 
 function checkElements(values: unknown[], place: string): MetadataScalar[] {
   const checked = values.map((value, index) => checkScalar(value, `${place}[${index}]`))
-  const odd = checked.findIndex((value) => typeof value !== typeof checked[0])
-  if (odd === -1) return checked
-  throw invalid(
-    `${place}[${odd}]`,
-    `an array holds values of one type, here ${typeof checked[0]}`,
-    values[odd],
-  )
+  const odd = checked.findIndex((value) => typeName(value) !== typeName(checked[0]!))
+  if (odd !== -1)
+    throw invalid(
+      `${place}[${odd}]`,
+      `an array holds values of one type, here ${typeName(checked[0]!)}`,
+      values[odd],
+    )
+  return checked.some(isFloat) ? checked.map((value, index) => asFloat(value, `${place}[${index}]`)) : checked
+}
+
+/** Integers and floats are one type here. */
+function typeName(value: MetadataScalar): string {
+  return typeof value === 'bigint' || isWholeFloat(value) ? 'number' : typeof value
+}
+
+function isFloat(value: MetadataScalar): boolean {
+  return isWholeFloat(value) || (typeof value === 'number' && !Number.isInteger(value))
+}
+
+/** An array of numbers is of integers or of floats altogether. */
+function asFloat(value: MetadataScalar, place: string): MetadataScalar {
+  if (isFloat(value)) return value
+  const float = Number(value)
+  if (BigInt(float) === BigInt(value)) return wholeFloat(float)
+  throw invalid(place, 'beside floats, must be an integer that a float can hold', value)
+}
+
+/** As the types have it: to them it is a number. */
+function wholeFloat(value: number): MetadataScalar {
+  return new WholeFloat(value) as unknown as number
 }
 
 function checkScalar(value: unknown, place: string): MetadataScalar {
   if (typeof value === 'string') return checkText(value, place, limits.metadataLengthMax)
   if (typeof value === 'boolean') return value
+  if (typeof value === 'bigint') return checkInt64(value, place)
+  if (isWholeFloat(value) && Number.isInteger(value.value)) return wholeFloat(value.value)
   if (typeof value !== 'number')
     throw invalid(
       place,
@@ -91,8 +119,18 @@ function checkScalar(value: unknown, place: string): MetadataScalar {
     )
   if (!Number.isFinite(value)) throw invalid(place, 'must be a finite number', value)
   if (Number.isInteger(value) && !Number.isSafeInteger(value))
-    throw invalid(place, 'a whole number must lie between -(2^53 - 1) and 2^53 - 1', value)
+    throw invalid(
+      place,
+      'a whole number must lie between -(2^53 - 1) and 2^53 - 1',
+      value,
+      'Beyond, a number does not say which integer is meant: give a bigint.',
+    )
   return value
+}
+
+function checkInt64(value: bigint, place: string): number | bigint {
+  if (value < int64Min || value > int64Max) throw invalid(place, 'must be an integer of 64 bits', value)
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value
 }
 
 function nestedHint(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
 /** JSON on the wire: exact numbers both ways, as Chroma's clients and other languages write and expect them. */
-import { floatText, WholeFloat } from '../exact-number.ts'
+import { floatText, plainNumbers, WholeFloat } from '../exact-number.ts'
 import { parseExactJson } from '../format/exact-json.ts'
 import { shortestFloat32 } from '../portability/float-text.ts'
 
@@ -24,6 +24,20 @@ export function parseJson(bytes: Uint8Array): unknown {
 function holdsVectors(key: string, depth: number, above: string | number | undefined): boolean {
   if (depth === 1) return key === 'embeddings' || key === 'query_embeddings'
   return key === 'query' && above === '$knn'
+}
+
+/** Where `JSON.parse` could take one integer for another; finds too much in strings, which does no harm. */
+const maybeUnsafe = /[:,[\s]-?\d{16}/
+
+/**
+ * Parses an answer for callers in process: as `JSON.parse`, with plain numbers, but integers beyond 2^53 - 1 are
+ * bigints.
+ *
+ * @throws SyntaxError, or JsonRefused where the text holds long integers.
+ */
+export function parsePlainJson(text: string): unknown {
+  if (!maybeUnsafe.test(text)) return JSON.parse(text)
+  return plainNumbers(parseExactJson(Buffer.from(text), holdsVectors))
 }
 
 /**

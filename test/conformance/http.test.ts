@@ -4,6 +4,7 @@ import { describeClient, type TopicName } from './suite.ts'
 const topics: readonly TopicName[] = [
   'collections',
   'records',
+  'numbers',
   'metadata filters',
   'document filters',
   'queries',

@@ -16,6 +16,7 @@ export const moved: Scope = {
   topics: [
     'collections',
     'records',
+    'numbers',
     ...filters,
     'queries',
     'searches',
@@ -27,7 +28,16 @@ export const moved: Scope = {
 
 /** As `moved`, without what another face shows of the same code: how filters read a table that was restored. */
 export const movedBriefly: Scope = {
-  topics: ['collections', 'records', 'queries', 'searches', 'spaces', 'embedding functions', ...past],
+  topics: [
+    'collections',
+    'records',
+    'numbers',
+    'queries',
+    'searches',
+    'spaces',
+    'embedding functions',
+    ...past,
+  ],
 }
 
 /** As `movedBriefly`, for a standby: it is as far as it is, and a test that waits a fixed time may be faster. */
@@ -47,13 +57,23 @@ export const movedSmall: Scope = {
  * operations, or about positions (validation and lifecycle count them).
  */
 export const imports: Scope = {
-  topics: ['collections', 'records', ...filters, 'queries', 'searches', 'spaces', 'embedding functions'],
+  topics: [
+    'collections',
+    'records',
+    'numbers',
+    ...filters,
+    'queries',
+    'searches',
+    'spaces',
+    'embedding functions',
+  ],
   cannot: {
     'are created, listed by name, counted in pages': noTenants,
     'exist once, and are missed by name': noTenants,
     'hold collections of their own, which go with them': noTenants,
     'mean the same in the past': noPast,
     'see the past as it was': noPast,
+    'integers of 64 bits stand in the past as they were': noPast,
     'a given one makes the vectors of documents and of queries': noPast,
     'one of the caller must be given again, and says so': noFunction,
     'the built-in one is made again as it was': noFunction,
@@ -62,6 +82,10 @@ export const imports: Scope = {
 
 /** As `imports`, of what the format holds: collections and functions are not in the file, whatever its format. */
 export const importsBriefly: Scope = {
-  topics: ['records', ...filters, 'queries', 'searches', 'spaces'],
-  cannot: { 'mean the same in the past': noPast, 'see the past as it was': noPast },
+  topics: ['records', 'numbers', ...filters, 'queries', 'searches', 'spaces'],
+  cannot: {
+    'mean the same in the past': noPast,
+    'see the past as it was': noPast,
+    'integers of 64 bits stand in the past as they were': noPast,
+  },
 }

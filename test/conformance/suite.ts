@@ -7,6 +7,7 @@ import { embeddingFunctions } from './topics/embedding-functions.ts'
 import { documentFilters, metadataFilters } from './topics/filters.ts'
 import { history } from './topics/history.ts'
 import { lifecycle } from './topics/lifecycle.ts'
+import { numbers } from './topics/numbers.ts'
 import { order } from './topics/order.ts'
 import { queries } from './topics/queries.ts'
 import { records } from './topics/records.ts'
@@ -19,6 +20,7 @@ import { writeOptions } from './topics/write-options.ts'
 const topics = {
   collections,
   records,
+  numbers,
   'metadata filters': metadataFilters,
   'document filters': documentFilters,
   queries,

@@ -3,7 +3,7 @@ import { parse as parseLossless } from 'lossless-json'
 import { describe, expect, test } from 'vitest'
 import { exactNumber, floatText, plainNumbers, WholeFloat } from '../../src/exact-number.ts'
 import { limits } from '../../src/limits.ts'
-import { JsonRefused, parseJson, writeJson } from '../../src/wire/json.ts'
+import { JsonRefused, parseJson, parsePlainJson, writeJson } from '../../src/wire/json.ts'
 
 function parse(text: string): unknown {
   return parseJson(Buffer.from(text))
@@ -198,6 +198,22 @@ describe('parseJson', () => {
   test('reads a view of a larger buffer', () => {
     const bytes = new Uint8Array(Buffer.from('xx{"a":2.0}yy')).subarray(2, -2)
     expect(parseJson(bytes)).toStrictEqual({ a: new WholeFloat(2) })
+  })
+})
+
+describe('parsePlainJson', () => {
+  test('is JSON.parse, but for integers that it would take for others', () => {
+    fc.assert(
+      fc.property(value, (tree) => {
+        const json = writeJson({ tree })
+        expect(parsePlainJson(json)).toStrictEqual(plainNumbers(parse(json)))
+      }),
+      { numRuns: 300 },
+    )
+    expect(parsePlainJson('{"embeddings":[[0.1234567890123456,2.0]],"a":9007199254740993}')).toStrictEqual({
+      embeddings: [[0.1234567890123456, 2]],
+      a: 9007199254740993n,
+    })
   })
 })
 

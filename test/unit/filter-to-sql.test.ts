@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WholeFloat } from '../../src/exact-number.ts'
 import type { Filter } from '../../src/filter/filter.ts'
 import { matchesFilter } from '../../src/filter/match-filter.ts'
 import { conjunction, parseWhere, parseWhereDocument } from '../../src/filter/parse-filter.ts'
@@ -58,7 +59,7 @@ class TestDatabase {
       return
     }
     const insert = this.db.prepare('INSERT INTO record_metadata_array VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
-    const asFloats = value.some((element) => typeof element === 'number' && !Number.isInteger(element))
+    const asFloats = value.some((element) => columnsOf(element)[2] !== null)
     value.forEach((element, index) => {
       insert.run(added, key, index, owner, ...columnsOf(element, asFloats))
     })
@@ -100,7 +101,17 @@ class TestDatabase {
 function columnsOf(value: MetadataScalar, asFloat = false): unknown[] {
   if (typeof value === 'string') return [value, null, null, null]
   if (typeof value === 'boolean') return [null, null, null, value ? 1 : 0]
-  return Number.isInteger(value) && !asFloat ? [null, value, null, null] : [null, null, value, null]
+  const isInteger = typeof value === 'bigint' || Number.isInteger(value)
+  return isInteger && !asFloat ? [null, value, null, null] : [null, null, Number(value), null]
+}
+
+/** As the store takes an array: of integers, or of floats altogether. */
+function asArray(values: MetadataScalar[]): MetadataScalar[] {
+  if (!values.some((value) => columnsOf(value)[2] !== null)) return values
+  return values.map((value) => {
+    const float = Number(value)
+    return Number.isInteger(float) ? (new WholeFloat(float) as unknown as number) : float
+  })
 }
 
 const database = new TestDatabase()
@@ -120,15 +131,34 @@ describe('SQL and matcher agree', () => {
     fc.constantFrom(0, -0, 1, -1, 1.5, 0.1, 2, -1.5, 1e-9, 1e15 + 0.5, Number.MAX_SAFE_INTEGER, 5e-324),
     fc.double({ noNaN: true, noDefaultInfinity: true, min: -3, max: 3 }),
   )
-  const scalar: fc.Arbitrary<MetadataScalar> = fc.oneof(string, number, fc.boolean())
-  const list = fc.oneof(
-    fc.array(string, { minLength: 1, maxLength: 4 }),
-    fc.array(number, { minLength: 1, maxLength: 4 }),
-    fc.array(fc.boolean(), { minLength: 1, maxLength: 4 }),
+  // Around the powers of two where integers and floats part, and around the ends of 64 bits.
+  const large = fc.oneof(
+    fc
+      .tuple(fc.constantFrom(53n, 54n, 60n, 62n), fc.bigInt(-3n, 3n))
+      .map(([power, more]) => 2n ** power + more),
+    fc.constantFrom(2n ** 63n - 1n, 2n ** 63n - 513n, -(2n ** 63n), 1n - 2n ** 63n, -(2n ** 53n) - 1n),
   )
+  const largeFloat = fc.oneof(
+    large.map(Number),
+    fc.constantFrom(2 ** 63, -(2 ** 63), 2 ** 64, 1e21, -1e300, Number.MAX_VALUE),
+  )
+  const wholeFloat = fc
+    .oneof(fc.constantFrom(0, -0, 1, -1, 2), largeFloat)
+    .map((value) => new WholeFloat(value) as unknown as number)
+  const storedNumber = fc.oneof(number, large, wholeFloat)
+  const operand = fc.oneof(number, large, largeFloat)
+  const scalarOf = (one: fc.Arbitrary<MetadataScalar>) => fc.oneof(string, one, one, fc.boolean())
+  const listOf = (one: fc.Arbitrary<MetadataScalar>) =>
+    fc.oneof(
+      fc.array(string, { minLength: 1, maxLength: 4 }),
+      fc.array(one, { minLength: 1, maxLength: 4 }),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 4 }),
+    )
   const metadata = fc.option(
     fc
-      .array(fc.tuple(key, fc.oneof(scalar, list)), { maxLength: 4 })
+      .array(fc.tuple(key, fc.oneof(scalarOf(storedNumber), listOf(storedNumber).map(asArray))), {
+        maxLength: 4,
+      })
       .map((entries) => Object.fromEntries(entries)),
   )
   const fragment = fc.constantFrom(
@@ -157,15 +187,20 @@ describe('SQL and matcher agree', () => {
   const id = fc.constantFrom('id-1', 'id-2', 'id-7', 'id-1001', 'ID-1', '')
   const negated = fc.boolean()
   const leaf: fc.Arbitrary<Filter> = fc.oneof(
-    fc.record({ kind: fc.constant('compare'), key, operator: fc.constantFrom('eq', 'ne'), value: scalar }),
+    fc.record({
+      kind: fc.constant('compare'),
+      key,
+      operator: fc.constantFrom('eq', 'ne'),
+      value: scalarOf(operand),
+    }),
     fc.record({
       kind: fc.constant('compare'),
       key,
       operator: fc.constantFrom('gt', 'gte', 'lt', 'lte'),
-      value: number,
+      value: operand,
     }),
-    fc.record({ kind: fc.constant('in'), key, values: list, negated }),
-    fc.record({ kind: fc.constant('contains'), key, value: scalar, negated }),
+    fc.record({ kind: fc.constant('in'), key, values: listOf(operand), negated }),
+    fc.record({ kind: fc.constant('contains'), key, value: scalarOf(operand), negated }),
     fc.record({ kind: fc.constant('id'), ids: fc.array(id, { minLength: 1, maxLength: 3 }), negated }),
     fc.record({ kind: fc.constant('document-contains'), text: text(6), negated }),
     fc.record({ kind: fc.constant('document-matches'), pattern, negated }),

@@ -78,7 +78,7 @@ describe('parseWhere', () => {
     [new Float32Array(1), 'where: must be a plain object, got a Float32Array.'],
     [{ a: undefined }, 'where.a: must be a string, a number or a boolean, got undefined.'],
     [{ a: null }, 'where.a: must be a string, a number or a boolean, got null.'],
-    [{ a: 5n }, 'where.a: must be a string, a number or a boolean, got 5n.'],
+    [{ a: 2n ** 63n }, 'where.a: must be an integer of 64 bits, got 9223372036854775808n.'],
     [{ a: Symbol('s') }, 'where.a: must be a string, a number or a boolean, got a symbol.'],
     [{ a: NaN }, 'where.a: must be a finite number, got NaN.'],
     [{ a: { $gt: Infinity } }, 'where.a.$gt: must be a finite number, got Infinity.'],

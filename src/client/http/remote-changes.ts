@@ -1,5 +1,6 @@
 import { AnnalsError } from '../../errors.ts'
 import type { Change, ChangeOptions } from '../../readers/changes.ts'
+import { parsePlainJson } from '../../wire/json.ts'
 import { decodeChange } from '../../wire/results.ts'
 import { Exchange } from './exchange.ts'
 import { connectionLost } from './failure.ts'
@@ -81,7 +82,7 @@ class Reader {
         break
       }
       if (event.event !== 'change') continue
-      const change = decodeChange(JSON.parse(event.data))
+      const change = decodeChange(parsePlainJson(event.data))
       this.#after = change.position
       yield change
     }

@@ -4,6 +4,7 @@ import type { EventSourceMessage } from 'eventsource-parser'
 import { AnnalsError } from '../../errors.ts'
 import { isPlainObject } from '../../validation/values.ts'
 import { decodeError, streamErrorKey } from '../../wire/error-body.ts'
+import { parsePlainJson } from '../../wire/json.ts'
 import { connectionLost } from './failure.ts'
 import type { Call, OpenAnswer, Transport } from './transport.ts'
 
@@ -42,7 +43,7 @@ function told(body: unknown): AnnalsError {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parsePlainJson(text)
   } catch (cause) {
     throw new AnnalsError('answer_invalid', 'A line of the answer is not JSON.', { cause })
   }

@@ -9,7 +9,7 @@
  */
 import type { Agent, Response } from 'undici'
 import { AnnalsError, type Fate } from '../../errors.ts'
-import { writeJson } from '../../wire/json.ts'
+import { parsePlainJson, writeJson } from '../../wire/json.ts'
 import { Exchange } from './exchange.ts'
 import { answerInvalid, asWrite, connectionLost, type Failure, refused, unanswered } from './failure.ts'
 import type { ServerAddress } from './http-client-options.ts'
@@ -213,7 +213,7 @@ export class Transport {
 
   #parse(call: Call, text: string): unknown {
     try {
-      return JSON.parse(text)
+      return parsePlainJson(text)
     } catch (cause) {
       throw answerInvalid(nameOf(call), 'is not JSON', cause)
     }

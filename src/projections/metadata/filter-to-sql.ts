@@ -7,13 +7,16 @@ import type {
   IdFilter,
   InFilter,
 } from '../../filter/filter.ts'
+import { valueText } from '../../format/metadata-text.ts'
 import type { MetadataScalar } from '../../types.ts'
 
 /** A boolean expression, and the values for its placeholders in their order. */
 export interface SqlCondition {
   sql: string
-  parameters: (string | number)[]
+  parameters: SqlValue[]
 }
+
+export type SqlValue = string | number | bigint
 
 /**
  * The filter as an SQL expression over `records`, which the statement must call `r`. `collection` is the key of
@@ -71,59 +74,83 @@ function hasId({ ids }: IdFilter, collection: number): SqlCondition {
 
 type MetadataTable = 'record_metadata' | 'record_metadata_array'
 
-const comparisons = { eq: '= ?', ne: '= ?', gt: '> ?', gte: '>= ?', lt: '< ?', lte: '<= ?' } as const
-
 function compare({ key, operator, value }: CompareFilter, collection: number): SqlCondition {
-  const condition = recordsWith(
-    'record_metadata',
-    collection,
-    key,
-    value,
-    comparisons[operator],
-    stored(value),
-  )
-  return negatedIf(operator === 'ne', condition)
+  const tests = columnTests(value, operator)
+  return negatedIf(operator === 'ne', recordsWith('record_metadata', collection, key, tests))
 }
 
-/** One JSON parameter for the whole list: SQLite limits the number of placeholders. */
 function isOneOf({ key, values }: InFilter, collection: number): SqlCondition {
-  const list = JSON.stringify(values.map(stored))
-  const oneOf = 'IN (SELECT value FROM json_each(?))'
-  return recordsWith('record_metadata', collection, key, values[0]!, oneOf, list)
+  return recordsWith('record_metadata', collection, key, listTests(values))
 }
 
 function arrayContains({ key, value }: ContainsFilter, collection: number): SqlCondition {
-  return recordsWith('record_metadata_array', collection, key, value, '= ?', stored(value))
+  return recordsWith('record_metadata_array', collection, key, columnTests(value, 'eq'))
 }
 
-/** The typed columns in which a value of this type may stand; a whole number may stand among fractions. */
-const typedColumns = {
-  string: ['string_value'],
-  number: ['int_value', 'float_value'],
-  boolean: ['bool_value'],
-} as const
+/** What is asked of a typed column. */
+interface ColumnTest {
+  column: 'string_value' | 'int_value' | 'float_value' | 'bool_value'
+  comparison: string
+  operand: SqlValue
+}
 
-/** Records that have a row under `key` whose value, of the type of `sample`, fulfils the comparison. */
+const comparisons = { eq: '= ?', ne: '= ?', gt: '> ?', gte: '>= ?', lt: '< ?', lte: '<= ?' } as const
+
+/** A test for each column in which a value of this type may stand: numbers may be integers or floats. */
+function columnTests(value: MetadataScalar, operator: CompareFilter['operator']): ColumnTest[] {
+  const comparison = comparisons[operator]
+  if (typeof value === 'string') return [{ column: 'string_value', comparison, operand: value }]
+  if (typeof value === 'boolean') return [{ column: 'bool_value', comparison, operand: Number(value) }]
+  const integers: ColumnTest = { column: 'int_value', comparison, operand: value }
+  return typeof value === 'bigint'
+    ? [integers, ...floatTests(value, operator)]
+    : [integers, { column: 'float_value', comparison, operand: value }]
+}
+
+/**
+ * What a comparison with a large integer asks of floats. SQLite would round the integer first, so it is compared with
+ * the float next to it: no other float lies between the two.
+ */
+function floatTests(integer: bigint, operator: CompareFilter['operator']): ColumnTest[] {
+  const operand = Number(integer)
+  const test = (comparison: string): ColumnTest[] => [{ column: 'float_value', comparison, operand }]
+  const rounded = BigInt(operand)
+  if (rounded === integer) return test(comparisons[operator])
+  if (operator === 'eq' || operator === 'ne') return []
+  const isGreater = operator === 'gt' || operator === 'gte'
+  const includesOperand = isGreater === rounded > integer
+  return test(isGreater ? (includesOperand ? '>= ?' : '> ?') : includesOperand ? '<= ?' : '< ?')
+}
+
+/** One JSON parameter for each list: SQLite limits the number of placeholders. */
+function listTests(values: MetadataScalar[]): ColumnTest[] {
+  const comparison = 'IN (SELECT value FROM json_each(?))'
+  const test = (column: ColumnTest['column'], list: MetadataScalar[]): ColumnTest => ({
+    column,
+    comparison,
+    operand: valueText(list),
+  })
+  if (typeof values[0] === 'string') return [test('string_value', values)]
+  if (typeof values[0] === 'boolean') return [test('bool_value', values.map(Number))]
+  const floats = values.filter((value) => typeof value !== 'bigint' || BigInt(Number(value)) === value)
+  return [test('int_value', values), test('float_value', floats)]
+}
+
+/** Records that have a row under `key` which passes one of the tests. */
 function recordsWith(
   table: MetadataTable,
   collection: number,
   key: string,
-  sample: MetadataScalar,
-  comparison: string,
-  operand: string | number,
+  tests: readonly ColumnTest[],
 ): SqlCondition {
-  const columns = typedColumns[typeof sample as 'string' | 'number' | 'boolean']
-  const selects = columns.map(
-    (column) => `SELECT record FROM ${table} WHERE collection = ? AND key = ? AND ${column} ${comparison}`,
+  const selects = tests.map(
+    ({ column, comparison }) =>
+      `SELECT record FROM ${table} WHERE collection = ? AND key = ? AND ${column} ${comparison}`,
   )
   return {
     sql: `r.added IN (${selects.join(' UNION ALL ')})`,
-    parameters: columns.flatMap(() => [collection, key, operand]),
+    parameters: tests.flatMap(({ operand }) => [collection, key, operand]),
   }
-}
-
-function stored(value: MetadataScalar): string | number {
-  return typeof value === 'boolean' ? Number(value) : value
 }
 
 /**

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3'
 import { AnnalsError } from '../../errors.ts'
+import { metadataText } from '../../format/metadata-text.ts'
 import { digestBytes } from '../../format/sha256.ts'
 import { MerkleFrontier } from '../../log/merkle-tree.ts'
 import type { LogMark } from '../../log/operation-log.ts'
@@ -153,7 +154,7 @@ export class MetadataProjection implements Projection {
   }
 
   #applyToCollection({ type, collection, position, state }: CollectionOperation): void {
-    const metadata = state.metadata === null ? null : JSON.stringify(state.metadata)
+    const metadata = state.metadata === null ? null : metadataText(state.metadata)
     const configuration = JSON.stringify(state.configuration)
     if (type === 'create-collection') {
       const { tenant, database, name } = state
@@ -208,7 +209,7 @@ export class MetadataProjection implements Projection {
     const { position, recordId, label, vectorAt, documentAt } = record
     if (record.previous > 0) this.#delete(collection, record, delta)
     const { document, uri, metadata } = record.state ?? erasedState
-    const json = metadata === null ? null : JSON.stringify(metadata)
+    const json = metadata === null ? null : metadataText(metadata)
     this.#statements.insertRecord.run(
       position,
       collection,
@@ -234,7 +235,7 @@ export class MetadataProjection implements Projection {
     this.#keepVersion(collection, old, position)
     const newDocument = documentAt === position
     const document = newDocument ? state.document : (old.document ?? null)
-    const json = state.metadata === null ? null : JSON.stringify(state.metadata)
+    const json = state.metadata === null ? null : metadataText(state.metadata)
     this.#statements.updateRecord.run(
       label,
       position,

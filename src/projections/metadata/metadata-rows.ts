@@ -1,9 +1,10 @@
+import { isWholeFloat } from '../../metadata-form.ts'
 import type { Metadata, MetadataScalar } from '../../types.ts'
 
 /** The typed columns of one metadata value: exactly one of them is not null. */
 export type TypedColumns = [
   string_value: string | null,
-  int_value: number | null,
+  int_value: number | bigint | null,
   float_value: number | null,
   bool_value: number | null,
 ]
@@ -19,7 +20,7 @@ export interface MetadataRow {
 export function metadataRows(metadata: Metadata): MetadataRow[] {
   return Object.entries(metadata).flatMap(([key, value]): MetadataRow[] => {
     if (!Array.isArray(value)) return [{ key, element: null, columns: typedColumns(value) }]
-    const fractional = value.some((element) => typeof element === 'number' && !Number.isInteger(element))
+    const fractional = value.some(isFloat)
     return value.map((element, index) => ({
       key,
       element: index,
@@ -31,5 +32,9 @@ export function metadataRows(metadata: Metadata): MetadataRow[] {
 function typedColumns(value: MetadataScalar, fractional = false): TypedColumns {
   if (typeof value === 'string') return [value, null, null, null]
   if (typeof value === 'boolean') return [null, null, null, value ? 1 : 0]
-  return Number.isInteger(value) && !fractional ? [null, value, null, null] : [null, null, value, null]
+  return fractional || isFloat(value) ? [null, null, Number(value), null] : [null, value, null, null]
+}
+
+function isFloat(value: MetadataScalar): boolean {
+  return isWholeFloat(value) || (typeof value === 'number' && !Number.isInteger(value))
 }

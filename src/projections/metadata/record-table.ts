@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import type { Filter } from '../../filter/filter.ts'
-import { filterToSql } from './filter-to-sql.ts'
+import { filterToSql, type SqlValue } from './filter-to-sql.ts'
 import type { VersionRow } from './rows.ts'
 
 /** Which live records of a collection a read is about. */
@@ -193,11 +193,11 @@ export class RecordTable {
 
 function where({ collection, ids, filter, unchangedSince }: Selection): {
   condition: string
-  parameters: (string | number)[]
+  parameters: SqlValue[]
 } {
   // The plus keeps SQLite from walking the whole collection where the filter's own index finds a few rows.
   const conditions = [filter == null ? 'r.collection = ?' : '+r.collection = ?']
-  const parameters: (string | number)[] = [collection]
+  const parameters: SqlValue[] = [collection]
   if (ids != null) {
     conditions.push('r.id IN (SELECT value FROM json_each(?))')
     parameters.push(JSON.stringify(ids))

@@ -1,3 +1,4 @@
+import { parseMetadataText } from '../../format/metadata-text.ts'
 import type { CollectionConfiguration, CollectionInfo, Metadata } from '../../types.ts'
 
 /** One row of `collections`: a collection as it stands now, or as it stood when it was deleted. */
@@ -52,7 +53,7 @@ export function collectionInfo(row: CollectionRow): CollectionInfo {
   }
 }
 
-/** Metadata as it stands in a row. */
+/** Metadata as it stands in a row, with exact numbers. */
 export function parseMetadata(json: string | null): Metadata | null {
-  return json === null ? null : (JSON.parse(json) as Metadata)
+  return json === null ? null : parseMetadataText(json)
 }

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import type { CollectionRow, VersionRow } from './rows.ts'
 
-type Scalar = string | number | null
+type Scalar = string | number | bigint | null
 type Run<P extends unknown[] | object = Scalar[]> = Database.Statement<P extends unknown[] ? P : [P]>
 type Get<P extends unknown[], R> = Database.Statement<P, R>
 

@@ -1,4 +1,5 @@
 import { show } from '../../errors.ts'
+import { isWholeFloat } from '../../metadata-form.ts'
 import type { Metadata, MetadataUpdate } from '../../types.ts'
 import { notImplemented, wrongShape } from '../http-error.ts'
 import { object, type Shape } from './shape.ts'
@@ -21,11 +22,16 @@ function checked(value: unknown, place: string, allowNull: boolean): MetadataUpd
 }
 
 function isScalar(value: unknown): boolean {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+  return ['string', 'number', 'boolean'].includes(typeName(value))
+}
+
+/** Integers and floats are one type here, however exact. */
+function typeName(value: unknown): string {
+  return typeof value === 'bigint' || isWholeFloat(value) ? 'number' : typeof value
 }
 
 function checkElements(values: unknown[], place: string): void {
-  const odd = values.findIndex((value) => !isScalar(value) || typeof value !== typeof values[0])
+  const odd = values.findIndex((value) => !isScalar(value) || typeName(value) !== typeName(values[0]))
   if (odd === -1) return
   throw wrongShape(
     `${place}[${odd}]: an array holds strings, numbers or booleans, all alike: ${show(values[odd])}`,

@@ -131,7 +131,7 @@ const writes: Case[] = [
   ['undefined in metadata', metadata({ k: undefined }), 'invalid_argument', 'undefined'],
   ['an object in metadata', metadata({ k: { l: 1 } }), 'invalid_argument', 'metadatas[0].k'],
   ['a date in metadata', metadata({ k: new Date(0) }), 'invalid_argument', '1970'],
-  ['a bigint in metadata', metadata({ k: 1n }), 'invalid_argument', '1n'],
+  ['a bigint of more than 64 bits', metadata({ k: 2n ** 63n }), 'invalid_argument', '9223372036854775808n'],
   ['NaN in metadata', metadata({ k: Number.NaN }), 'invalid_argument', 'NaN'],
   ['a number that is not exact', metadata({ k: 2 ** 53 }), 'invalid_argument', '9007199254740992'],
   ['a mixed list in metadata', metadata({ k: [1, 'x'] }), 'invalid_argument', '"x"'],
