@@ -118,15 +118,11 @@ function* optionalColumns<T>(
   yield ']'
 }
 
-/** With the fewest digits from which the same float32 comes back. */
+/** With the fewest digits from which the same float32 comes back; whole values as floats. */
 function vectorText(vector: readonly number[]): string {
-  let text = '['
-  for (let index = 0; index < vector.length; index++) {
-    const value = shortestFloat32(vector[index]!)
-    if (index > 0) text += ','
-    text += Number.isInteger(value) ? floatText(value) : String(value)
-  }
-  return `${text}]`
+  const values = vector.map(shortestFloat32)
+  // Far faster, and exact where no value is whole.
+  return values.some(Number.isInteger) ? `[${values.map(floatText).join(',')}]` : JSON.stringify(values)
 }
 
 /** Small answers in one piece, larger ones as a stream. */
