@@ -98,5 +98,9 @@ function send(route: Route, answer: Answer, reply: FastifyReply): FastifyReply {
   reply.code(status).headers(headers)
   if (receipt !== undefined) reply.headers(encodeReceipt(receipt))
   if (type !== null) reply.type(type)
-  return reply.send(body ?? undefined)
+  if (reply.request.method !== 'HEAD' || body === null || typeof body === 'string')
+    return reply.send(body ?? undefined)
+  // Nobody reads it: what it holds is let go.
+  body.destroy()
+  return reply.send()
 }

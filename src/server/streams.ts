@@ -20,7 +20,8 @@ const pieceMs = 20
  * the stream with the line `{"$error": …}`.
  */
 export async function lines(items: AsyncIterable<unknown>): Promise<Answer> {
-  return { type: linesType, body: stream(joined(await begun(items))) }
+  const { texts, release } = await begun(items)
+  return { type: linesType, body: stream(joined(texts), release) }
 }
 
 /** Tells how far the work is: anything that JSON can hold. */
@@ -35,7 +36,8 @@ export type Note = (line: object) => void
  * an error.
  */
 export async function job(run: (tell: Tell, note: Note) => Promise<unknown>): Promise<Answer> {
-  return { type: linesType, body: stream(await begun(progressOf(run))) }
+  const { texts, release } = await begun(progressOf(run))
+  return { type: linesType, body: stream(texts, release) }
 }
 
 /** Server-sent events, as `eventOf` writes them. The connection ends with them: a server that stops need not wait. */
@@ -55,14 +57,23 @@ export function bytes(chunks: AsyncIterable<Uint8Array>): Answer {
   return { type: bytesType, body: stream(chunks) }
 }
 
-function stream(pieces: AsyncIterable<string | Uint8Array>): Readable {
-  return Readable.from(pieces, { objectMode: false })
+/** `release` is called when the stream is closed, read or not: a generator that never began ends without a word. */
+function stream(pieces: AsyncIterable<string | Uint8Array>, release?: () => void): Readable {
+  const readable = Readable.from(pieces, { objectMode: false })
+  if (release !== undefined) readable.once('close', release)
+  return readable
+}
+
+interface Begun {
+  texts: AsyncGenerator<string, void, undefined>
+  release: () => void
 }
 
 /** The lines of `items`, once the first is there. */
-async function begun(items: AsyncIterable<unknown>): Promise<AsyncGenerator<string, void, undefined>> {
+async function begun(items: AsyncIterable<unknown>): Promise<Begun> {
   const iterator = items[Symbol.asyncIterator]()
-  return linesOf(await iterator.next(), iterator)
+  const texts = linesOf(await iterator.next(), iterator)
+  return { texts, release: () => void iterator.return?.().catch(() => undefined) }
 }
 
 async function* linesOf(

@@ -353,3 +353,27 @@ test('embedding functions are written down as they are named', async () => {
     expect(made.configuration_json).toMatchObject({ embedding_function })
   }
 })
+
+test('numbers keep their text: 64-bit integers, whole floats, arrays of floats as a whole', async () => {
+  const { server, collection, ask } = await begin()
+  const send = (action: string, body: string) => ask('POST', `${collection}/${action}`, body)
+  const metadatas = '[{"i":9007199254740993,"m":-9223372036854775808,"f":2.0,"n":2,"z":-0.0,"a":[1.0,2.5]}]'
+  await send('add', `{"ids":["a"],"embeddings":[[1]],"metadatas":${metadatas}}`)
+  const { text } = await call(server, 'POST', `${collection}/get`, { include: ['metadatas'] })
+  expect(text).toContain(`"metadatas":${metadatas}`)
+  const found = async (where: string) =>
+    ((await send('get', `{"where":${where}}`)).json() as { ids: string[] }).ids.length
+  expect(await found('{"i":9007199254740993}')).toBe(1)
+  expect(await found('{"i":9007199254740992}')).toBe(0)
+  expect(await found('{"f":2}')).toBe(1)
+  expect(await found('{"n":2.0}')).toBe(1)
+  expect(await found('{"n":{"$gt":1.5}}')).toBe(1)
+  expect(await found('{"n":{"$in":[1,2.0]}}')).toBe(1)
+  expect(await found('{"a":{"$contains":2.5}}')).toBe(1)
+  await send('add', '{"ids":["b"],"embeddings":[[1]],"metadatas":[{"mixed":[1,2.5]}]}')
+  expect((await call(server, 'POST', `${collection}/get`, { ids: ['b'] })).text).toContain(
+    '"mixed":[1.0,2.5]',
+  )
+  const made = await ask('POST', `${databasePath}/collections`, '{"name":"exact","metadata":{"f":1.0,"i":1}}')
+  expect(made.text).toContain('"metadata":{"f":1.0,"i":1}')
+})

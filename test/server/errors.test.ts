@@ -257,6 +257,7 @@ describe('what has no body, or another one', () => {
     const collection = await newCollection(server)
     expect(await call(server, 'HEAD', `${collection}/count`)).toMatchObject({ status: 200, text: '' })
     expect(await call(server, 'HEAD', `${databasePath}/collections/nothing`)).toMatchObject({ status: 404 })
-    expect(await call(server, 'HEAD', `${collection}/changes`)).toMatchObject({ status: 200, text: '' })
+    for (const stream of [`${collection}/changes`, `${collection}/history?id=a`, '/api/v2/backup/frames'])
+      expect(await call(server, 'HEAD', stream)).toMatchObject({ status: 200, text: '' })
   })
 })
