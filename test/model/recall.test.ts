@@ -11,8 +11,7 @@ import { type Collection, PersistentClient, type ReadableCollection, type Where 
 const count = 8_000
 const dimension = 48
 const clusters = 40
-// The same data in every run: how segments are cut varies enough with time.
-const seed = Number(process.env.ANNALS_MODEL_SEED ?? 20_261_121)
+const seed = Number(process.env.ANNALS_MODEL_SEED ?? Date.now() % 1_000_000)
 const k = 10
 
 interface Item {
@@ -83,13 +82,12 @@ describe.each(['l2', 'cosine'] as const)('recall, %s', (space) => {
 
     test('with a filter that keeps what lies far from the query', async () => {
       const found: number[] = []
-      for (const query of queries.slice(0, 20)) {
+      for (const query of queries) {
         const far = farClusters(query, items, space)
         const admitted = items.filter(({ metadata }) => far.includes(metadata.cluster))
         found.push(await recallOf(collection, [query], admitted, space, { cluster: { $in: far } }))
       }
-      // Twenty queries of ten neighbours: one missed neighbour is 0.005, and 0.975 was seen for one seed of six.
-      expect(found.reduce((sum, one) => sum + one) / found.length).toBeGreaterThanOrEqual(0.96)
+      expect(found.reduce((sum, one) => sum + one) / found.length).toBeGreaterThanOrEqual(0.98)
     })
 
     test('after deletes of 30 %, now and as of before', async () => {

@@ -27,6 +27,16 @@ describe('planSegment', () => {
     expect(planSegment(facts({ allowedLive: 40_000 }))).toEqual(sift)
   })
 
+  test('takes the more candidates the less is admitted: what is sought lies further out', () => {
+    const candidates = (allowedLive: number): number => {
+      const plan = planSegment(facts({ allowedLive }))
+      return plan.kind === 'sift' ? plan.candidates : 0
+    }
+    expect(candidates(25_000)).toBeLessThanOrEqual(215)
+    expect(candidates(12_500)).toBe(300)
+    expect(candidates(6_250)).toBeGreaterThan(400)
+  })
+
   test('sifts many candidates where few of a large segment are admitted, and else scans', () => {
     const sift = planSegment(facts({ size: 100_000, live: 100_000, allowedLive: 5_000 }))
     if (sift.kind !== 'sift') throw new Error(`planned to ${sift.kind}`)
