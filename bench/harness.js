@@ -201,6 +201,15 @@ export function megabytes(bytes) {
   return `${Math.round(bytes / 2 ** 20)} MiB`
 }
 
+/** Memory of this process that is no mapped file: LevelDB maps its tables, which the system may drop again. */
+export function anonymousBytes() {
+  try {
+    return 1024 * Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1])
+  } catch {
+    return process.memoryUsage.rss()
+  }
+}
+
 /**
  * The rows of figures as a Markdown table.
  * A figure: `{ name, value, baseline?, ratio?, recall?, target?, note? }`; the texts are ready to be printed.

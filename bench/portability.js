@@ -3,12 +3,12 @@
  * of its own, so that its peak of memory is its own, too.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FeatureHashingEmbeddingFunction, PersistentClient, replay, restore } from 'annals'
-import { Dataset, machine } from './harness.js'
+import { anonymousBytes, Dataset, machine } from './harness.js'
 
 const help = `Usage: node bench/portability.js [options]
 
@@ -86,26 +86,17 @@ async function withStore(path, work) {
   return { records, ms }
 }
 
-/** Memory of this process that is no mapped file: LevelDB maps its tables, which the system may drop again. */
-function anonymousKilobytes() {
-  try {
-    return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1])
-  } catch {
-    return Math.round(process.memoryUsage().rss / 1024)
-  }
-}
-
 async function runStep(name, context) {
-  let ownKilobytes = 0
+  let ownBytes = 0
   const sampling = setInterval(() => {
-    ownKilobytes = Math.max(ownKilobytes, anonymousKilobytes())
+    ownBytes = Math.max(ownBytes, anonymousBytes())
   }, 20)
   const began = performance.now()
   const answer = await steps[name](context)
   const timed = typeof answer === 'number' ? { records: answer, ms: performance.now() - began } : answer
   clearInterval(sampling)
   process.stdout.write(
-    JSON.stringify({ ...timed, ownKilobytes, rssKilobytes: process.resourceUsage().maxRSS }),
+    JSON.stringify({ ...timed, ownBytes, rssKilobytes: process.resourceUsage().maxRSS }),
   )
 }
 
@@ -118,13 +109,13 @@ function measure(name, folder, given) {
   const argv = [import.meta.filename, '--step', name, '--folder', folder, ...given]
   const { stdout, stderr, status } = spawnSync(process.execPath, argv, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`${name}: ${stderr}`)
-  const { records, ms, ownKilobytes, rssKilobytes } = JSON.parse(stdout)
+  const { records, ms, ownBytes, rssKilobytes } = JSON.parse(stdout)
   return [
     name,
     records,
     `${(ms / 1000).toFixed(2)} s`,
     `${Math.round((1000 * records) / ms)}/s`,
-    `${Math.round(ownKilobytes / 1024)} MB`,
+    `${Math.round(ownBytes / 2 ** 20)} MB`,
     `${Math.round(rssKilobytes / 1024)} MB`,
   ]
 }

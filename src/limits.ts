@@ -76,6 +76,9 @@ export const limits = {
   segmentVectorsMax: 500_000,
   /** So many small segments in a row are merged in the background: each costs a query a search of its own. */
   segmentsToMerge: 4,
+  /** Vectors of one segment that is built while its collection is not in memory: a restore of a large store shall
+   * not take more memory than a small one. */
+  sealedFromLogBytesMax: 67_108_864,
   /** However much is sealed already, so many growing vectors are enough to seal; unless `sync_threshold` is higher. */
   growingVectorsMax: 20_000,
 } as const

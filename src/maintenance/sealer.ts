@@ -3,12 +3,13 @@ import { dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Subscription } from 'rxjs'
 import { messageOf } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { Manifest } from '../projections/metadata/manifest.ts'
 import type { CollectionRow } from '../projections/metadata/rows.ts'
 import type { Projector } from '../projections/projector.ts'
 import { SealedSegment, type SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
-import type { BuiltSegment, SegmentBuilders } from '../projections/vectors/segment-builder.ts'
+import type { BuiltSegment, SegmentBuild, SegmentBuilders } from '../projections/vectors/segment-builder.ts'
 import type { VectorIndex } from '../projections/vectors/vector-index.ts'
 import type { DamagedSegment, VectorStore } from '../projections/vectors/vector-store.ts'
 import type { HnswConfiguration, OperationRecord } from '../types.ts'
@@ -33,6 +34,8 @@ export interface SealerParts {
  * - The order of a sealing: build and make durable, load and check, name in the manifest and serve, both in one
  *   turn. A crash in between leaves a file that no manifest names.
  * - One sealing at a time for each collection.
+ * - A collection that nobody queries is not loaded for it: its segments are built from the log, row by row, and
+ *   named in the manifest unless it was loaded meanwhile.
  */
 export class Sealer {
   readonly #parts: SealerParts
@@ -51,6 +54,7 @@ export class Sealer {
     this.#subscriptions = [
       parts.projector.commits.subscribe((records) => this.#guard(() => this.#look(records))),
       parts.vectors.damaged.subscribe((damaged) => this.#guard(() => this.#rebuild(damaged))),
+      parts.vectors.loads.subscribe((row) => this.#guard(() => this.#loaded(row))),
     ]
   }
 
@@ -139,12 +143,22 @@ export class Sealer {
     if (row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
     const { hnsw } = JSON.parse(row.configuration) as { hnsw: HnswConfiguration }
     if (planSealing(hnsw, this.#upTo(row.key), row.next_label).length === 0) return
-    this.#run(row, (index) => this.#seal(row, index))
+    const { vectors } = this.#parts
+    const isHeld = vectors.holds(row.id) || row.dimension === null
+    this.#run(
+      row,
+      isHeld ? vectors.use(row, (index) => this.#seal(row, index)) : this.#sealFromLog(row, hnsw),
+    )
   }
 
-  #run(row: CollectionRow, work: (index: VectorIndex) => Promise<void>): void {
-    const running = this.#parts.vectors
-      .use(row, work)
+  /** What was left unmerged while nobody queried costs queries from now on. */
+  #loaded({ id }: CollectionRow): void {
+    const now = this.#parts.catalog.collectionById(id)
+    if (now !== undefined && !this.#paused && !this.#busy.has(id)) this.#parts.rested(now)
+  }
+
+  #run(row: CollectionRow, work: Promise<void>): void {
+    const running = work
       .catch((error: unknown) => {
         if (this.#stopped) return
         this.#retryAt.set(row.id, row.next_label + 1000)
@@ -169,24 +183,62 @@ export class Sealer {
     // The tables promised more than the index has: ask again after the next vector, not at once and for ever.
     if (ranges.length === 0) this.#retryAt.set(row.id, row.next_label + 1)
     const built = await Promise.all(ranges.map((range) => this.#build(row, index, range)))
+    for (const source of built) if (!(await this.#adopt(row, index, source))) return
+  }
+
+  /** Builds from the log what is to be sealed of a collection that is not in memory. */
+  async #sealFromLog(row: CollectionRow, hnsw: HnswConfiguration): Promise<void> {
+    const { vectors } = this.#parts
+    const vectorsMax = Math.floor(limits.sealedFromLogBytesMax / (4 * row.dimension!))
+    const ranges = planSealing(hnsw, this.#upTo(row.key), row.next_label, vectorsMax)
+    const built = await Promise.all(
+      ranges.map(({ first, next }) =>
+        this.#buildFrom(row, hnsw, row.dimension!, {
+          matrix: () => vectors.rows(row, { first, next }),
+          count: next - first,
+          firstLabel: first,
+        }),
+      ),
+    )
     for (const source of built) {
-      const sealed = await SealedSegment.load(source)
-      // From here to the end of the turn nothing can come in between.
-      const current = this.#parts.vectors.peek(row.id) === index
-      if (this.#stopped || !current || this.#parts.catalog.collectionById(row.id) === undefined)
-        return discard(sealed, source.file)
-      const { firstLabel, nextLabel, bytes } = source
-      this.#parts.manifest.add({
-        collection: row.key,
-        first_label: firstLabel,
-        next_label: nextLabel,
-        file: fileName(row.id, firstLabel, nextLabel),
-        bytes,
-        digest: Buffer.from(source.digest),
-      })
-      index.adoptSealed(sealed)
-      this.#sealedUpTo.set(row.key, nextLabel)
+      const isNamed = vectors.holds(row.id)
+        ? await vectors.use(row, (index) => this.#adopt(row, index, source))
+        : this.#name(row, source)
+      if (!isNamed) return
     }
+  }
+
+  /** Has a segment answer in memory, too; answers whether it was wanted any more. */
+  async #adopt(row: CollectionRow, index: VectorIndex, source: SealedSegmentSource): Promise<boolean> {
+    const sealed = await SealedSegment.load(source)
+    // From here to the end of the turn nothing can come in between.
+    const isCurrent = this.#parts.vectors.peek(row.id) === index
+    if (isCurrent && this.#name(row, source)) {
+      index.adoptSealed(sealed)
+      return true
+    }
+    sealed.release()
+    // A file that nothing names may hold what was erased meanwhile.
+    rmSync(source.file, { force: true })
+    return false
+  }
+
+  /** Names a segment in the manifest; answers whether it was wanted any more. */
+  #name(row: CollectionRow, { file, firstLabel, nextLabel, bytes, digest }: SealedSegmentSource): boolean {
+    if (this.#stopped || this.#parts.catalog.collectionById(row.id) === undefined) {
+      rmSync(file, { force: true })
+      return false
+    }
+    this.#parts.manifest.add({
+      collection: row.key,
+      first_label: firstLabel,
+      next_label: nextLabel,
+      file: fileName(row.id, firstLabel, nextLabel),
+      bytes,
+      digest: Buffer.from(digest),
+    })
+    this.#sealedUpTo.set(row.key, nextLabel)
+    return true
   }
 
   #rebuild({ collection, segment, reason }: DamagedSegment): void {
@@ -195,7 +247,8 @@ export class Sealer {
     const work = async (index: VectorIndex): Promise<void> => {
       const standing = index.segments.find(({ firstLabel }) => firstLabel === first)
       if (standing?.kind !== 'exact' || standing.nextLabel !== next) return
-      const source = await this.#buildFrom(collection, index, standing.exact.rows(first, next))
+      const rows = standing.exact.rows(first, next)
+      const source = await this.#buildFrom(collection, index.hnsw, index.dimension!, rows)
       const sealed = await SealedSegment.load(source)
       if (this.#stopped) return sealed.release()
       this.#parts.manifest.rebuilt(id, source.bytes, Buffer.from(source.digest))
@@ -207,16 +260,16 @@ export class Sealer {
   }
 
   #build(row: CollectionRow, index: VectorIndex, { first, next }: LabelRange): Promise<SealedSegmentSource> {
-    return this.#buildFrom(row, index, index.growingRows(first, next))
+    return this.#buildFrom(row, index.hnsw, index.dimension!, index.growingRows(first, next))
   }
 
   async #buildFrom(
     row: CollectionRow,
-    index: VectorIndex,
-    rows: { matrix: Float32Array; count: number; firstLabel: number },
+    hnsw: HnswConfiguration,
+    dimension: number,
+    rows: Pick<SegmentBuild, 'matrix' | 'count' | 'firstLabel'>,
   ): Promise<SealedSegmentSource> {
-    const { space, max_neighbors, ef_construction, ef_search, num_threads } = index.hnsw
-    const dimension = index.dimension!
+    const { space, max_neighbors, ef_construction, ef_search, num_threads } = hnsw
     const nextLabel = rows.firstLabel + rows.count
     const file = this.#parts.vectors.path(fileName(row.id, rows.firstLabel, nextLabel))
     mkdirSync(dirname(file), { recursive: true })
@@ -234,12 +287,6 @@ export class Sealer {
     this.#sealedUpTo.set(key, upTo)
     return upTo
   }
-}
-
-// A file that nothing names may hold what was erased meanwhile.
-function discard(sealed: SealedSegment, file: string): void {
-  sealed.release()
-  rmSync(file, { force: true })
 }
 
 function fileName(collection: string, first: number, next: number): string {

@@ -73,6 +73,8 @@ describe('reindex', () => {
   })
 
   test('graphs that are too bad are not taken', async () => {
+    // In memory, as the reindexing leaves it.
+    await near()
     const before = await statsOf()
     await expect(
       many.reindex({ recallMin: 1, hnsw: { max_neighbors: 2, ef_construction: 1, ef_search: 1 } }),
@@ -107,6 +109,8 @@ describe('small segments', () => {
     for (let first = 0; first < 2000; first += 50) {
       const numbers = Array.from({ length: 50 }, (_, index) => first + index)
       await stream.add({ ids: numbers.map((n) => `r${n}`), embeddings: numbers.map((n) => vectorOf(n)) })
+      // What nobody queries is not in memory, and not merged.
+      if (first === 0) await stream.query({ queryEmbeddings: [vectorOf(0)], nResults: 1 })
       // Sealing keeps up, so that many segments come of it.
       if (first % 200 === 0) await client.flush()
     }

@@ -56,7 +56,7 @@ interface Recipe {
 
 let files = 0
 
-function recipe(wanted: Recipe): SegmentBuild {
+function recipe(wanted: Recipe): SegmentBuild & { matrix: Float32Array } {
   const { count, dimension, space = 'cosine', firstLabel = 500, seed = 1 } = wanted
   const random = randomSource(seed)
   const matrix = new Float32Array(new SharedArrayBuffer(count * dimension * 4))

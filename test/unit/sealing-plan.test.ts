@@ -40,6 +40,13 @@ describe('planSealing', () => {
     expect(planSealing(hnsw({ num_threads: 1 }), 0, 2000)).toHaveLength(1)
   })
 
+  test('cuts segments to the size that is asked for, but never below the threshold', () => {
+    const sizes = (max: number) => planSealing(hnsw(), 0, 10_000, max).map(({ first, next }) => next - first)
+    expect(sizes(20_000)).toEqual([5000, 5000])
+    expect(sizes(3000)).toEqual([2500, 2500, 2500, 2500])
+    expect(sizes(10)).toEqual(Array.from({ length: 10 }, () => 1000))
+  })
+
   test('waits longer the more is sealed, up to a limit', () => {
     expect(planSealing(hnsw(), 40_000, 49_999)).toEqual([])
     expect(planSealing(hnsw(), 40_000, 50_000)).not.toEqual([])

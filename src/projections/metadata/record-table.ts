@@ -171,15 +171,21 @@ export class RecordTable {
     return this.#prepared(sql).all(collection, id, at, at, limit) as VersionRow[]
   }
 
-  /** Every label of the collection that is still told apart, live and dead. */
-  labelRows(collection: number): IterableIterator<LabelRow> {
+  /** Every label of the collection in `[first, next)` that is still told apart, live and dead. */
+  labelRows(
+    collection: number,
+    first = 0,
+    next: number = Number.MAX_SAFE_INTEGER,
+  ): IterableIterator<LabelRow> {
     const sql = `
-      SELECT label, vector_at AS born, 0 AS died FROM records WHERE collection = ?
+      SELECT label, vector_at AS born, 0 AS died FROM records
+       WHERE collection = :collection AND label >= :first AND label < :next
       UNION ALL
       SELECT label, vector_at AS born, max(died) AS died FROM record_versions v
-       WHERE collection = ? AND NOT EXISTS (SELECT 1 FROM records WHERE collection = v.collection AND label = v.label)
+       WHERE collection = :collection AND label >= :first AND label < :next
+         AND NOT EXISTS (SELECT 1 FROM records WHERE collection = v.collection AND label = v.label)
        GROUP BY label`
-    return this.#db.prepare<unknown[], LabelRow>(sql).iterate(collection, collection)
+    return this.#db.prepare<unknown[], LabelRow>(sql).iterate({ collection, first, next })
   }
 
   #prepared(sql: string): Database.Statement<unknown[]> {

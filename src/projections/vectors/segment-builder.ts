@@ -22,8 +22,11 @@ import type { Space } from '../../types.ts'
 
 /** One segment to build. */
 export interface SegmentBuild {
-  /** Prepared vectors, row after row, on a `SharedArrayBuffer`; the first `count` rows must not change. */
-  matrix: Float32Array
+  /**
+   * Prepared vectors, row after row, on a `SharedArrayBuffer`, whose first `count` rows must not change. Or a
+   * source of them in blocks, of which the worker takes one after the other: then no matrix is ever in memory.
+   */
+  matrix: Float32Array | RowSource
   dimension: number
   space: Space
   /** No label is below it. */
@@ -39,6 +42,12 @@ export interface SegmentBuild {
   /** Ends the build; the promise is then rejected with the signal's reason. */
   signal?: AbortSignal
 }
+
+/**
+ * Blocks of prepared vectors, row after row, on a `SharedArrayBuffer`. A block has been used when the next one is
+ * asked for, so one buffer does for all of them.
+ */
+export type RowSource = () => AsyncIterator<Float32Array>
 
 /** What was built, for the manifest. */
 export interface BuiltSegment {
@@ -56,7 +65,9 @@ export interface BuildPlace {
 }
 
 /** What the worker is given. */
-export interface SegmentTask extends Omit<SegmentBuild, 'labels' | 'signal'> {
+export interface SegmentTask extends Omit<SegmentBuild, 'matrix' | 'labels' | 'signal'> {
+  /** `null`: the worker asks for blocks of rows. */
+  matrix: Float32Array | null
   labels: Uint32Array | null
   /** All labels lie below it. */
   nextLabel: number
@@ -75,7 +86,10 @@ export const control = {
 /** How long an ending process waits for builds to leave hnswlib: much longer than one insertion takes. */
 const exitWaitMs = 5_000
 
-/** What the worker answers. */
+/** What the worker says: that it wants the next block of rows, or, at the end, how it went. */
+export type SegmentMessage = 'next' | SegmentReply
+
+/** What the worker answers in the end. */
 export type SegmentReply = { bytes: number; digest: Uint8Array } | { reason: string }
 
 /**
@@ -233,7 +247,8 @@ async function runBuild(
   if (reason !== null) throw buildFailed(build.file, reason)
   let reply: SegmentReply
   try {
-    reply = await replyOf(taskOf(build), signal, enlist)
+    const rows = typeof build.matrix === 'function' ? build.matrix() : null
+    reply = await replyOf(taskOf(build), rows, signal, enlist)
   } catch (error) {
     // The worker died and could not clean up.
     await rm(build.file + temporarySuffix, { force: true }).catch(() => {})
@@ -249,9 +264,11 @@ async function runBuild(
 /** What hnswlib would answer with a crash, or structured cloning with a copy of all vectors. */
 function unbuildable(build: SegmentBuild): string | null {
   const { matrix, count, dimension, labels, maxNeighbors } = build
-  if (!(matrix.buffer instanceof SharedArrayBuffer)) return 'its vectors are not on a SharedArrayBuffer'
   if (!(count >= 1 && dimension >= 1)) return `${count} vectors of ${dimension} values are no segment`
-  if (matrix.length < count * dimension) return `${matrix.length} values are too few for ${count} vectors`
+  if (typeof matrix !== 'function') {
+    if (!(matrix.buffer instanceof SharedArrayBuffer)) return 'its vectors are not on a SharedArrayBuffer'
+    if (matrix.length < count * dimension) return `${matrix.length} values are too few for ${count} vectors`
+  }
   if (labels !== undefined && labels.length !== count) return `${count} vectors with ${labels.length} labels`
   if (!(maxNeighbors >= 2 && maxNeighbors <= 10_000)) return `no graph has ${maxNeighbors} neighbors a node`
   return null
@@ -262,13 +279,15 @@ function taskOf(build: SegmentBuild): SegmentTask {
   const nextLabel = labels === undefined ? firstLabel + count : labels[count - 1]! + 1
   const words = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
   words[control.inGraph] = 1
-  const task = { matrix, dimension, space, firstLabel, nextLabel, count, maxNeighbors, efConstruction, file }
-  return { ...task, labels: labels ?? null, control: words }
+  const task = { dimension, space, firstLabel, nextLabel, count, maxNeighbors, efConstruction, file }
+  const given = typeof matrix === 'function' ? null : matrix
+  return { ...task, matrix: given, labels: labels ?? null, control: words }
 }
 
 /** What the worker answered, once it is gone. */
 function replyOf(
   task: SegmentTask,
+  rows: AsyncIterator<Float32Array> | null,
   signal: AbortSignal | undefined,
   enlist: (worker: Worker) => void,
 ): Promise<SegmentReply> {
@@ -281,8 +300,12 @@ function replyOf(
     guardExit(task.control)
     let reply: SegmentReply | undefined
     let failure: unknown
-    worker.on('message', (message: SegmentReply) => {
-      reply = message
+    worker.on('message', (message: SegmentMessage) => {
+      if (message !== 'next') reply = message
+      else if (rows !== null)
+        feed(worker, rows).catch((error: unknown) => {
+          failure = error
+        })
     })
     worker.on('error', (error) => {
       failure = error
@@ -290,12 +313,23 @@ function replyOf(
     worker.on('exit', (code) => {
       signal?.removeEventListener('abort', stop)
       unguardExit(task.control)
-      if (reply !== undefined) resolve(reply)
+      if (reply !== undefined && failure === undefined) resolve(reply)
       else reject(failure ?? new Error(`the worker thread ended with exit code ${code} and no answer`))
     })
     // Only now: listening to messages makes a worker keep the process alive, whatever was said before.
     enlist(worker)
   })
+}
+
+/** Hands the worker the next block of rows, or says that there is none. */
+async function feed(worker: Worker, rows: AsyncIterator<Float32Array>): Promise<void> {
+  let block: Float32Array | null = null
+  try {
+    const { value, done } = await rows.next()
+    if (done !== true) block = value
+  } finally {
+    worker.postMessage(block)
+  }
 }
 
 /** The control words of all builds in flight. */

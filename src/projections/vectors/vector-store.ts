@@ -7,6 +7,7 @@ import type { CollectionConfiguration, OperationRecord } from '../../types.ts'
 import type { Manifest, SegmentRow } from '../metadata/manifest.ts'
 import type { LabelRow, RecordTable } from '../metadata/record-table.ts'
 import type { CollectionRow } from '../metadata/rows.ts'
+import { normalise } from './distance.ts'
 import { GrowingSegment } from './growing-segment.ts'
 import { SealedSegment } from './sealed-segment.ts'
 import { VectorIndex } from './vector-index.ts'
@@ -45,13 +46,14 @@ interface Entry {
  * The vector indexes of the collections that are in use.
  *
  * What holds:
- * - A collection is loaded at its first vector query (or sealing) and then follows every write.
+ * - A collection is loaded at its first vector query and then follows every write.
  * - Entries stand in the order of their last use; only those with no users are evicted.
  */
 export class VectorStore {
   readonly #parts: VectorStoreParts
   readonly #entries = new Map<string, Entry>()
   readonly #damaged = new Subject<DamagedSegment>()
+  readonly #loads = new Subject<CollectionRow>()
 
   constructor(parts: VectorStoreParts) {
     this.#parts = parts
@@ -60,6 +62,11 @@ export class VectorStore {
   /** Segments whose file must be built again. */
   get damaged(): Subject<DamagedSegment> {
     return this.#damaged
+  }
+
+  /** Collections that have just been loaded. */
+  get loads(): Subject<CollectionRow> {
+    return this.#loads
   }
 
   /** What loaded collections may hold together. */
@@ -71,11 +78,6 @@ export class VectorStore {
     let bytes = 0
     for (const { index } of this.#entries.values()) bytes += index?.memoryBytes ?? 0
     return bytes
-  }
-
-  /** UUIDs of the collections in memory, least recently used first. */
-  get loaded(): string[] {
-    return [...this.#entries].filter(([, { index }]) => index !== null).map(([id]) => id)
   }
 
   /** Absolute path of a segment's file. */
@@ -91,6 +93,35 @@ export class VectorStore {
   /** The index of a collection if it is in memory. */
   peek(collection: string): VectorIndex | null {
     return this.#entries.get(collection)?.index ?? null
+  }
+
+  /** Whether the collection is in memory, or being loaded. */
+  holds(collection: string): boolean {
+    return this.#entries.has(collection)
+  }
+
+  /**
+   * The prepared vectors of the labels `[first, next)`, from the log: what a segment is built from while the
+   * collection is not in memory. Labels that are gone give zeros. All blocks stand in one buffer.
+   */
+  async *rows(
+    row: CollectionRow,
+    { first, next }: { first: number; next: number },
+  ): AsyncGenerator<Float32Array, void, undefined> {
+    const { hnsw } = JSON.parse(row.configuration) as CollectionConfiguration
+    const dimension = row.dimension!
+    const rowsMax = Math.min(next - first, limits.readAheadRecords)
+    const block = new Float32Array(new SharedArrayBuffer(4 * rowsMax * dimension))
+    for (let from = first; from < next; from += rowsMax) {
+      const to = Math.min(next, from + rowsMax)
+      block.fill(0)
+      await this.#readVectors([...this.#parts.records.labelRows(row.key, from, to)], (label, vector) => {
+        const offset = (label - from) * dimension
+        if (vector !== null && hnsw.space === 'cosine') normalise(vector, block, offset)
+        else if (vector !== null) block.set(vector, offset)
+      })
+      yield block.subarray(0, (to - from) * dimension)
+    }
   }
 
   /** Runs `use` on the collection's index, loading it first; it stays in memory until `use` has settled. */
@@ -147,6 +178,7 @@ export class VectorStore {
 
   close(): void {
     this.#damaged.complete()
+    this.#loads.complete()
     for (const { index } of this.#entries.values()) index?.release()
     this.#entries.clear()
   }
@@ -185,6 +217,7 @@ export class VectorStore {
     for (const record of entry.pending) applyTo(index, record)
     entry.pending = []
     entry.index = index
+    queueMicrotask(() => this.#loads.next(row))
     return index
   }
 
