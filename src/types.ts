@@ -111,6 +111,17 @@ export interface Commit {
   idempotencyKey: string | null
 }
 
+/** Columns of records, of equal length; what is absent or `null` is not given. */
+export interface PutColumns<M> {
+  /** At most 10,000, each at most once; 1 to 1,024 characters. */
+  ids: string[]
+  embeddings?: (Vector | null)[]
+  /** A document without an embedding gets one from the embedding function, where there is one. */
+  documents?: (string | null)[]
+  metadatas?: (M | null)[]
+  uris?: (string | null)[]
+}
+
 /** Who writes, why, and under which conditions. All optional. */
 export interface WriteOptions {
   /** Who is responsible; kept in the log for good. At most 256 characters. */

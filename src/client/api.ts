@@ -29,6 +29,7 @@ import type {
   MetadataUpdate,
   OperationType,
   Point,
+  PutColumns,
   Retention,
   Vector,
   Where,
@@ -76,28 +77,15 @@ export interface SearchOptions {
 }
 
 /** Columns of equal length. Without `embeddings`, the collection's embedding function makes them of `documents`. */
-export interface AddRecords {
-  /** At most 10,000, each at most once; 1 to 1,024 characters. */
-  ids: string[]
+export interface AddRecords extends PutColumns<Metadata> {
   embeddings?: Vector[]
-  documents?: (string | null)[]
-  metadatas?: (Metadata | null)[]
-  uris?: (string | null)[]
 }
 
 /**
  * As `AddRecords`; absent columns and `null` entries leave a record's part as it is. So a document or uri can be
- * replaced, and not removed.
+ * replaced, and not removed. Metadata is merged into what is there; a `null` value removes its key.
  */
-export interface PutRecords {
-  ids: string[]
-  embeddings?: (Vector | null)[]
-  /** A document without an embedding gets one from the embedding function, where there is one. */
-  documents?: (string | null)[]
-  /** Merged into what is there; a `null` value removes its key. */
-  metadatas?: (MetadataUpdate | null)[]
-  uris?: (string | null)[]
-}
+export type PutRecords = PutColumns<MetadataUpdate>
 
 /** Ids, a filter, or both: then records must fit both. `limit` only with a filter; it takes the oldest. */
 export interface DeleteOptions {

@@ -1,7 +1,7 @@
 import { AnnalsError } from '../errors.ts'
-import type { WriteOptions } from '../types.ts'
+import type { Metadata, PutColumns, WriteOptions } from '../types.ts'
 import { type CheckedRecord, reasonOf } from './exchange-record.ts'
-import type { ImportTarget, PutColumns } from './exchange-types.ts'
+import type { ImportTarget } from './exchange-types.ts'
 
 /** `add` leaves records that exist as they are; `upsert` changes them to what is imported. */
 export type ImportMode = 'add' | 'upsert'
@@ -106,7 +106,7 @@ export class BatchWriter {
   }
 }
 
-function columnsOf(batch: Entry[]): PutColumns {
+function columnsOf(batch: Entry[]): PutColumns<Metadata> {
   return {
     ids: batch.map(({ record }) => record.id),
     embeddings: batch.map(({ record }) => record.embedding),

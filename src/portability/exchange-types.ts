@@ -7,6 +7,7 @@ import type {
   Include,
   Metadata,
   Point,
+  PutColumns,
   Vector,
   Where,
   WhereDocument,
@@ -51,20 +52,11 @@ export interface ExportSource {
   withExactNumbers?(): ExportSource
 }
 
-/** Columns that an import writes; entries that are `null` are absent. */
-export interface PutColumns {
-  ids: string[]
-  embeddings?: (Vector | null)[]
-  documents?: (string | null)[]
-  metadatas?: (Metadata | null)[]
-  uris?: (string | null)[]
-}
-
 /** What an import writes to: a `Collection`. */
 export interface ImportTarget {
   readonly name: string
-  add(records: PutColumns, options?: WriteOptions): Promise<WriteReceipt>
-  upsert(records: PutColumns, options?: WriteOptions): Promise<WriteReceipt>
+  add(records: PutColumns<Metadata>, options?: WriteOptions): Promise<WriteReceipt>
+  upsert(records: PutColumns<Metadata>, options?: WriteOptions): Promise<WriteReceipt>
 }
 
 /** How an imported collection is created. */

@@ -10,6 +10,10 @@ function members(bits: Uint32Array): number[] {
   return labels
 }
 
+function liveCount(table: LabelTable): number {
+  return members(table.live).length
+}
+
 describe('LabelTable', () => {
   test('knows what lives now and what lived then', () => {
     const table = new LabelTable()
@@ -25,7 +29,7 @@ describe('LabelTable', () => {
       [1, 2],
       [1, 2],
     ])
-    expect({ next: table.next, live: table.liveCount }).toEqual({ next: 3, live: 2 })
+    expect({ next: table.next, live: liveCount(table) }).toEqual({ next: 3, live: 2 })
   })
 
   test('does not change what it said of the past', () => {
@@ -44,7 +48,7 @@ describe('LabelTable', () => {
     expect(members(table.live)).toEqual([0, 3])
     expect(members(table.liveAt(5))).toEqual([0])
     expect(members(table.liveAt(9))).toEqual([0, 3])
-    expect({ next: table.next, live: table.liveCount }).toEqual({ next: 4, live: 2 })
+    expect({ next: table.next, live: liveCount(table) }).toEqual({ next: 4, live: 2 })
   })
 
   test('counts labels that were skipped at the very beginning as never born', () => {
@@ -60,7 +64,7 @@ describe('LabelTable', () => {
     table.die(0, 3)
     table.die(7, 3)
     expect(members(table.liveAt(2))).toEqual([])
-    expect({ next: table.next, live: table.liveCount }).toEqual({ next: 1, live: 0 })
+    expect({ next: table.next, live: liveCount(table) }).toEqual({ next: 1, live: 0 })
   })
 
   test('agrees with a list of births and deaths', () => {
@@ -89,7 +93,7 @@ describe('LabelTable', () => {
           const then = lives.flatMap(({ born, died }, label) => (born <= at && died > at ? [label] : []))
           expect(members(table.liveAt(at))).toEqual(then)
         }
-        expect(table.liveCount).toBe(lives.filter(({ died }) => died === Number.POSITIVE_INFINITY).length)
+        expect(liveCount(table)).toBe(lives.filter(({ died }) => died === Number.POSITIVE_INFINITY).length)
       }),
       { numRuns: 50 },
     )

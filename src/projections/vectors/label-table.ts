@@ -14,17 +14,12 @@ export class LabelTable {
   #died = new Float64Array(1024)
   #live = new Uint32Array(32)
   #count = 0
-  #dead = 0
   /** The newest sets asked for, most recent last. */
   readonly #past = new Map<number, Uint32Array>()
 
   /** The label that comes next: one above the highest. */
   get next(): number {
     return this.#count
-  }
-
-  get liveCount(): number {
-    return this.#count - this.#dead
   }
 
   get memoryBytes(): number {
@@ -58,10 +53,6 @@ export class LabelTable {
     return label < this.#count && this.#died[label] === alive
   }
 
-  bornAt(label: number): number {
-    return this.#born[label]!
-  }
-
   /** The labels that were live at position `at`, in the form of `live`. */
   liveAt(at: number): Uint32Array {
     const known = this.#past.get(at)
@@ -83,7 +74,6 @@ export class LabelTable {
     this.#born[label] = born
     this.#died[label] = died
     this.#live[label >>> 5]! &= ~(1 << (label & 31))
-    this.#dead += 1
   }
 
   #reserve(count: number): void {
