@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { anonymousBytes } from './harness.js'
 import { exportCollection, importCollection, PersistentClient } from '../dist/index.js'
+import { anonymousBytes } from './harness.js'
 
 const { values } = parseArgs({
   options: {

@@ -95,9 +95,7 @@ async function runStep(name, context) {
   const answer = await steps[name](context)
   const timed = typeof answer === 'number' ? { records: answer, ms: performance.now() - began } : answer
   clearInterval(sampling)
-  process.stdout.write(
-    JSON.stringify({ ...timed, ownBytes, rssKilobytes: process.resourceUsage().maxRSS }),
-  )
+  process.stdout.write(JSON.stringify({ ...timed, ownBytes, rssKilobytes: process.resourceUsage().maxRSS }))
 }
 
 function bytesBelow(path) {
