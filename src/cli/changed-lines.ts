@@ -17,12 +17,17 @@ export function changedLines(out: Output, before: RecordImage | null, after: Rec
   )
   const nameColumns = Math.min(nameColumnsMax, Math.max(0, ...names.map(widthOf)))
   const room = Math.min(valueColumnsMax, Math.max(20, out.width - nameColumns - indent.length - 4))
-  const { dim, red, green } = out.style
+  const { dim, red, green, yellow } = out.style
   const lines: string[] = []
   for (const name of names) {
     const shown = cut(oneLine(name), nameColumns)
     const head = `${indent}${dim(shown)}${' '.repeat(Math.max(0, nameColumns - widthOf(shown)))}`
     const [was, is] = [old.get(name), now.get(name)]
+    // The beginnings of two vectors say nothing, and are often the same.
+    if (name === 'embedding' && before !== null && was !== undefined && is !== undefined) {
+      lines.push(`${head}  ${yellow(`~ ${shareText(before.embedding, after!.embedding)}`)}`)
+      continue
+    }
     if (was !== undefined) lines.push(`${head}  ${red(`− ${cut(was.shown, room)}`)}`)
     const under = was === undefined ? head : ' '.repeat(nameColumns + indent.length)
     if (is !== undefined) lines.push(`${under}  ${green(`+ ${cut(is.shown, room)}`)}`)
@@ -46,4 +51,9 @@ function partsOf(image: RecordImage | null): Map<string, Part> {
   if (uri !== null) parts.set('uri', text(uri))
   for (const [key, value] of Object.entries(metadata ?? {})) parts.set(key, text(valueText(value)))
   return parts
+}
+
+function shareText(old: readonly number[], now: readonly number[]): string {
+  const different = now.filter((value, index) => !Object.is(value, old[index])).length
+  return `${different} of ${now.length} values`
 }

@@ -7,7 +7,7 @@ import { metadataText, vectorText } from './values.ts'
 /** The columns for `recordCells`; what they hold may be cut. */
 export function recordColumns({ cyan, dim }: Style, { vectors }: { vectors: boolean }): Column[] {
   return [
-    { head: 'ID', cuttable: true, style: cyan },
+    { head: 'ID', cuttable: true, cutAt: 'middle', style: cyan },
     { head: 'DOCUMENT', cuttable: true },
     { head: 'METADATA', cuttable: true },
     ...(vectors ? [{ head: 'EMBEDDING', cuttable: true, style: dim }] : []),

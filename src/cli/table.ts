@@ -1,15 +1,15 @@
 /** Tables for people: aligned columns without rulers, as wide as the terminal and no wider. */
 import Table from 'cli-table3'
 import { oneLine } from './values.ts'
-import { cut, widthOf } from './width.ts'
+import { cut, cutMiddle, widthOf } from './width.ts'
 
 export interface Column {
   head: string
   align?: 'right'
   /** Whether it may lose columns to the others; default false. */
   cuttable?: boolean
-  /** Columns that it has at least, for tables that go on after their first rows. */
-  widthMin?: number
+  /** What is cut away: the end, unless said otherwise. */
+  cutAt?: 'middle'
   style?: (text: string) => string
 }
 
@@ -73,17 +73,17 @@ export class TablePrinter {
   }
 
   #cell(text: string, index: number, width: number): string {
-    const { style = (plain: string) => plain } = this.#columns[index]!
-    const fitting = cut(text, width)
+    const { style = (plain: string) => plain, cutAt } = this.#columns[index]!
+    const fitting = cutAt === 'middle' ? cutMiddle(text, width) : cut(text, width)
     return fitting === '' ? '' : style(fitting)
   }
 }
 
 /** Widths that hold all cells if they can; else the widest cuttable columns give way. */
 function widthsOf(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): number[] {
-  const widths = columns.map(({ head, widthMin = 0 }, index) => {
+  const widths = columns.map(({ head }, index) => {
     const cells = rows.map((row) => Math.min(widthOf(row[index]!.slice(0, cellMax * 2)), cellMax))
-    return Math.max(widthOf(head), widthMin, ...cells)
+    return Math.max(widthOf(head), ...cells)
   })
   let excess = widths.reduce((sum, one) => sum + one + gap, -gap) - width
   while (excess > 0) {

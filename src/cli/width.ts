@@ -22,3 +22,17 @@ export function cut(text: string, columns: number): string {
   }
   return `${kept}…`
 }
+
+/** The same with the ellipsis in the middle: names often differ only in their ends. */
+export function cutMiddle(text: string, columns: number): string {
+  if (text.length <= columns * 4 && widthOf(text) <= columns) return text
+  const segments = [...graphemes.segment(text.slice(-columns * 16))].map(({ segment }) => segment)
+  let end = ''
+  for (let room = Math.floor((columns - 1) / 2); segments.length > 0; ) {
+    const last = segments.pop()!
+    room -= widthOf(last)
+    if (room < 0) break
+    end = last + end
+  }
+  return cut(text, columns - widthOf(end)) + end
+}

@@ -122,7 +122,7 @@ async function segmentLines(out: Output, { collections, segments }: FolderTables
   const { cyan, dim, bold } = out.style
   const names = new Map(collections.map(({ id, name }) => [id, name]))
   const table = await out.table([
-    { head: 'SEGMENT', cuttable: true, style: dim },
+    { head: 'SEGMENT', cuttable: true, cutAt: 'middle', style: dim },
     { head: 'OF', cuttable: true, style: cyan },
     { head: 'LABELS', align: 'right' },
     { head: 'SIZE', align: 'right', style: bold },

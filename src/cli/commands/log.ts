@@ -121,7 +121,7 @@ function columns({ width, style: { bold, dim, cyan, green } }: Output): Column[]
     { head: 'POSITION', align: 'right', style: bold },
     { head: 'TIME', style: dim },
     { head: 'OPERATION' },
-    { head: 'RECORD', cuttable: true, style: cyan },
+    { head: 'RECORD', cuttable: true, cutAt: 'middle', style: cyan },
     ...(width < roomy ? [] : [{ head: 'WHAT', cuttable: true }]),
     { head: 'WHO AND WHY', cuttable: true, style: green },
   ]

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { TablePrinter } from '../../src/cli/table.ts'
+import { bytesText, countText, durationText } from '../../src/cli/units.ts'
+import { metadataText, oneLine } from '../../src/cli/values.ts'
+import { cut, cutMiddle, widthOf } from '../../src/cli/width.ts'
+
+const plain = (text: string) => text
+
+describe('tables', () => {
+  const columns = [
+    { head: 'ID', cuttable: true, cutAt: 'middle' as const },
+    { head: 'COUNT', align: 'right' as const },
+    { head: 'DOCUMENT', cuttable: true },
+  ]
+  const rows = [
+    ['a-very-long-name-that-ends-in-1', '1', '冥王星は海王星の外側にある準惑星です。'.repeat(40)],
+    ['a-very-long-name-that-ends-in-2', '12,345', 'An emoji 👩‍🚀 and\na\ttab'],
+  ]
+
+  test.each([40, 80, 120])('fit %i columns, wide characters and long documents included', (width) => {
+    const lines = new TablePrinter(columns, width, plain).lines(rows)
+    expect(lines).toHaveLength(3)
+    expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(width)
+    expect(lines[1]).toMatch(/^a-ver.*in-1 {2,}1 {2}冥王.*…$/)
+    expect(lines[2]).toContain('12,345')
+  })
+
+  test('keep the widths of their first rows, and tell the heads once', () => {
+    const table = new TablePrinter(columns, 80, plain)
+    const [head, first] = table.lines([['a', '1', 'short']])
+    expect([head, first]).toEqual(['ID  COUNT  DOCUMENT', 'a       1  short'])
+    expect(table.lines([['long', '2', 'longer than before']])).toEqual(['l…      2  longer …'])
+  })
+
+  test('without a terminal, a cell is still no whole document', () => {
+    const [, row] = new TablePrinter(columns, Number.POSITIVE_INFINITY, plain).lines([
+      ['a', '1', 'x'.repeat(1e6)],
+    ])
+    expect(row!.length).toBeLessThan(300)
+  })
+})
+
+test('cutting measures columns, not characters', () => {
+  expect(cut('金は柔らかい', 7)).toBe('金は柔…')
+  expect(cut('金は柔らかい', 12)).toBe('金は柔らかい')
+  expect(cutMiddle('element-rutherfordium', 12)).toBe('element…rdium'.replace('element', 'elemen'))
+  expect(widthOf(cutMiddle('金は柔らかい', 9))).toBeLessThanOrEqual(9)
+})
+
+test('text is harmless to a terminal', () => {
+  expect(oneLine(' a\n\tb\u001b[31mc\u202ed ')).toBe('a b\ufffd[31mc\ufffdd')
+  expect(metadataText({ a: 1, b: [true, 'x'], c: 2n ** 62n })).toBe('a=1 b=[true, x] c=4611686018427387904')
+})
+
+test('figures', () => {
+  expect([0, 999, 1_000, 1_234_567].map(countText)).toEqual(['0', '999', '1,000', '1,234,567'])
+  expect([0, 1023, 1536, 5 * 1024 ** 3].map(bytesText)).toEqual(['0 B', '1023 B', '1.5 KiB', '5.0 GiB'])
+  expect([0, 61_000, 3_600_000].map(durationText)).toEqual(['0:00', '1:01', '1:00:00'])
+})
+
+describe('start-up', () => {
+  const source = resolve(import.meta.dirname, '../../src')
+  const loaded = new Set<string>()
+  const libraries = new Set<string>()
+
+  /** Follows the imports that stay in the program, other than those made when they are needed. */
+  function follow(file: string): void {
+    if (loaded.has(file)) return
+    loaded.add(file)
+    const code = readFileSync(join(source, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+    const statements = code.matchAll(/^(?:import|export)\s+(?!type\b)[^'"]*?from '([^']+)'/gm)
+    for (const [, specifier] of statements)
+      if (specifier!.startsWith('.')) follow(relative(source, resolve(source, dirname(file), specifier!)))
+      else if (!specifier!.startsWith('node:')) libraries.add(specifier!)
+  }
+  follow('cli/annals.ts')
+
+  test('loads every command, and two small libraries', () => {
+    expect([...loaded].filter((file) => file.startsWith('cli/commands/')).length).toBeGreaterThan(25)
+    expect([...libraries].sort()).toEqual(['commander', 'picocolors'])
+  })
+
+  test('loads nothing of the store', () => {
+    const others = [...loaded].filter((file) => !file.startsWith('cli/'))
+    const heavy = ['index.ts', 'store.ts', 'env.ts', 'server/serve.ts', 'server/configuration.ts']
+    expect(others).toContain('server/settings.ts')
+    // Words and tables in the root, and the list of the server's settings.
+    expect(others.filter((file) => !/^(server\/)?[a-z-]+\.ts$/.test(file) || heavy.includes(file))).toEqual(
+      [],
+    )
+  })
+})
