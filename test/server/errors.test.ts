@@ -12,6 +12,14 @@ type Case = [what: string, method: string, path: string, body: unknown, expected
 
 /** Below `C` stands the path of a collection with one record of three dimensions; below `T` its database. */
 const one = { ids: ['x'], embeddings: [[1, 2, 3]] }
+const many = Array.from({ length: 10_001 }, (_, index) => String(index))
+const schema = (keys: object, more: object = {}): object => ({
+  name: 'abc',
+  schema: { defaults: {}, keys, ...more },
+})
+const index = (type: string, name: string, enabled: boolean, config: object = {}): object => ({
+  [type]: { [name]: { enabled, config } },
+})
 const cases: Case[] = [
   ['malformed JSON', 'POST', 'C/get', '{"ids": [', invalid],
   ['no body', 'POST', 'C/get', '', invalid],
@@ -151,6 +159,64 @@ const cases: Case[] = [
     'C/add',
     { ...one, metadatas: [{ s: { indices: [1], values: [0.5] } }] },
     unsupported,
+  ],
+  ['a name with a topology', 'POST', 'T/collections', { name: 'abc+def' }, invalid],
+  ["a key of Chroma's own", 'POST', 'C/add', { ...one, metadatas: [{ 'chroma:document': 'x' }] }, invalid],
+  ['other links of a graph', 'PUT', 'C', { new_configuration: { hnsw: { max_neighbors: 32 } } }, invalid],
+  ['SPANN in a change', 'PUT', 'C', { new_configuration: { spann: { ef_search: 3 } } }, invalid],
+  ['a schema without its parts', 'POST', 'T/collections', { name: 'abc', schema: { defaults: {} } }, shape],
+  [
+    'a schema with an index switched off',
+    'POST',
+    'T/collections',
+    schema({ x: index('int', 'int_inverted_index', false) }),
+    unsupported,
+  ],
+  [
+    'a schema with a sparse index',
+    'POST',
+    'T/collections',
+    schema({ x: index('sparse_vector', 'sparse_vector_index', true) }),
+    unsupported,
+  ],
+  [
+    'a schema with vectors elsewhere',
+    'POST',
+    'T/collections',
+    schema({ x: index('float_list', 'vector_index', true) }),
+    invalid,
+  ],
+  [
+    'a schema with full text elsewhere',
+    'POST',
+    'T/collections',
+    schema({ x: index('string', 'fts_index', true) }),
+    invalid,
+  ],
+  ['a schema with a key of the system', 'POST', 'T/collections', schema({ '#x': {} }), invalid],
+  [
+    'a schema with a key of its own',
+    'POST',
+    'T/collections',
+    schema({}, { cmek: { gcp: 'x' } }),
+    unsupported,
+  ],
+  [
+    'a schema beside a configuration',
+    'POST',
+    'T/collections',
+    {
+      ...schema({ '#embedding': index('float_list', 'vector_index', true, { space: 'ip' }) }),
+      configuration: { hnsw: { space: 'l2' } },
+    },
+    invalid,
+  ],
+  [
+    'too many records',
+    'POST',
+    'C/add',
+    { ids: many, embeddings: many.map(() => [1, 2, 3]) },
+    { status: 413, error: 'InvalidArgumentError' },
   ],
   [
     'attaching a function',
