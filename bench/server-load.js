@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { Pool } from 'undici'
+import { Client } from 'undici'
 import { PersistentClient } from '../dist/index.js'
 import { Dataset, machine, megabytes, milliseconds, rate } from './harness.js'
 
@@ -46,17 +46,20 @@ async function main() {
     const { date, node, processor, memory } = machine()
     console.log(`${connections} connections, ${seconds} s, ${records} records, ${dimension} dimensions`)
     console.log(`${date} UTC, Node ${node}, ${processor}, ${memory}\n`)
-    const pool = new Pool(server.url, { connections, pipelining: 1 })
-    const crowd = new Crowd(pool, data, await prepared(pool, data))
+    // One connection for each: a pool of them would let some wait while others are served again and again.
+    const callers = Array.from({ length: connections }, () => new Client(server.url))
+    const crowd = new Crowd(callers, data, await prepared(callers[0], data))
+    // Node accepts one connection in a turn of its loop: beside answers that take time, most would wait at the door.
+    for (const caller of callers) await asked(caller, 'GET', '/api/v2/heartbeat')
     // What is built of the first records is not part of the load.
     await setTimeout(3_000)
     server.samples.length = 0
     const startedAt = performance.now()
-    await crowd.ask({ connections, untilMs: startedAt + seconds * 1_000 })
+    await crowd.ask(startedAt + seconds * 1_000)
     const elapsedMs = performance.now() - startedAt
     await setTimeout(1_100)
     report(crowd, server.samples, elapsedMs)
-    await pool.close()
+    await Promise.all(callers.map((caller) => caller.close()))
     await server.stop()
     await verified(path)
   } finally {
@@ -81,11 +84,11 @@ async function startServer(path) {
 }
 
 /** The path of a collection that holds all records. */
-async function prepared(pool, data) {
-  const { id } = await asked(pool, 'POST', `${database}/collections`, { name: 'load' })
+async function prepared(caller, data) {
+  const { id } = await asked(caller, 'POST', `${database}/collections`, { name: 'load' })
   const collection = `${database}/collections/${id}`
   for (let from = 0; from < data.records; from += 500)
-    await asked(pool, 'POST', `${collection}/add`, columns(data, from, from + 500))
+    await asked(caller, 'POST', `${collection}/add`, columns(data, from, from + 500))
   return collection
 }
 
@@ -94,8 +97,8 @@ function columns(data, from, to) {
   return { ...others, embeddings: embeddings.map((vector) => Array.from(vector)) }
 }
 
-async function asked(pool, method, path, body) {
-  const { statusCode, body: answer } = await pool.request({
+async function asked(caller, method, path, body) {
+  const { statusCode, body: answer } = await caller.request({
     method,
     path,
     headers: { 'content-type': 'application/json' },
@@ -111,21 +114,21 @@ class Crowd {
   /** Milliseconds of every answer, by what was asked. */
   latencies = Object.fromEntries(Object.keys(mixture).map((name) => [name, []]))
   errors = []
-  #pool
+  #callers
   #data
   #collection
   #added = 0
 
-  constructor(pool, data, collection) {
-    this.#pool = pool
+  constructor(callers, data, collection) {
+    this.#callers = callers
     this.#data = data
     this.#collection = collection
   }
 
-  async ask({ connections, untilMs }) {
+  async ask(untilMs) {
     await Promise.all(
-      Array.from({ length: connections }, async () => {
-        while (performance.now() < untilMs) await this.#askOnce(this.#chosen())
+      this.#callers.map(async (caller) => {
+        while (performance.now() < untilMs) await this.#askOnce(caller, this.#chosen())
       }),
     )
   }
@@ -139,11 +142,11 @@ class Crowd {
     return 'query'
   }
 
-  async #askOnce(name) {
+  async #askOnce(caller, name) {
     const startedAt = performance.now()
     try {
       const [method, call, body] = this.#request(name)
-      await asked(this.#pool, method, `${this.#collection}/${call}`, body)
+      await asked(caller, method, `${this.#collection}/${call}`, body)
       this.latencies[name].push(performance.now() - startedAt)
     } catch (error) {
       this.errors.push(`${name}: ${error.message}`)
@@ -194,6 +197,11 @@ function report({ latencies, errors }, samples, elapsedMs) {
   console.log(
     `event loop of the server: longest stall ${milliseconds(stalls.at(-1) ?? 0)}, median of each second's longest ${milliseconds(median)}, seconds with one over 50 ms: ${over} of ${stalls.length}; 99th percentile at worst ${milliseconds(p99)}`,
   )
+  const own = samples.map(({ ownMs }) => ownMs).sort((a, b) => a - b)
+  if (own[0] !== null && own.length > 0)
+    console.log(
+      `the same without the time that its thread waited for a core: longest ${milliseconds(own.at(-1))}, median of each second's longest ${milliseconds(own[own.length >> 1])}, seconds with one over 50 ms: ${own.filter((ms) => ms > 50).length}`,
+    )
   console.log(
     `longest garbage collection: ${milliseconds(Math.max(...samples.map(({ collectingMs }) => collectingMs)))}`,
   )
