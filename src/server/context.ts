@@ -3,6 +3,7 @@ import type { DatabaseName, StoreAccess } from '../client/store-access.ts'
 import type { Identity } from './access.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServerLimits } from './server-limits.ts'
+import type { Turns } from './turns.ts'
 
 /** What every handler can reach. */
 export interface ServerContext {
@@ -14,6 +15,7 @@ export interface ServerContext {
   /** A change feed sends a sign of life after so long without a change. */
   heartbeatMs: number
   limits: ServerLimits
+  turns: Turns
   /** `null` while nobody measures. */
   metrics: Metrics | null
   /** Aborted when the server stops: endless answers end then. */

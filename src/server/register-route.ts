@@ -27,6 +27,7 @@ export function registerRoute(app: FastifyInstance, context: ServerContext, rout
     handler: async (request, reply) => {
       if (request.method === 'HEAD' && endless) return reply.code(200).send()
       const end = endOf(reply, context.stopping)
+      await context.turns.next()
       const handle = () => route.handle(callOf(route, context, request, end.signal))
       const onLate = () => end.abort()
       const answer =
@@ -38,7 +39,7 @@ export function registerRoute(app: FastifyInstance, context: ServerContext, rout
   })
 }
 
-/** Aborted when the answer has ended, its client is gone, or the server stops. */
+/** Aborted when the client goes before its answer has ended, or the server stops. */
 function endOf(reply: FastifyReply, stopping: AbortSignal): AbortController {
   const end = new AbortController()
   const abort = () => end.abort()
@@ -46,7 +47,7 @@ function endOf(reply: FastifyReply, stopping: AbortSignal): AbortController {
   stopping.addEventListener('abort', abort, { once: true })
   reply.raw.once('close', () => {
     stopping.removeEventListener('abort', abort)
-    abort()
+    if (!reply.raw.writableFinished) abort()
   })
   return end
 }

@@ -29,6 +29,7 @@ import {
   serverLimits,
   storeOptions,
 } from './server-options.ts'
+import { Turns } from './turns.ts'
 
 export interface RunningServer {
   /** `http://127.0.0.1:8000` */
@@ -105,6 +106,7 @@ async function equipped(
     signingKey: options.signingKey,
     heartbeatMs: options.heartbeatMs ?? 15_000,
     limits,
+    turns: new Turns(),
     metrics,
     stopping,
   }
