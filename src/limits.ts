@@ -5,6 +5,8 @@
 export const limits = {
   /** One write is one LevelDB batch and one SQLite transaction; larger ones would stall the event loop. */
   recordsPerWriteMax: 10_000,
+  /** A fork is one commit: its operation records, some 1 KB each with metadata, are in memory together. */
+  recordsPerForkMax: 250_000,
   /** float32 values in one vector: four times the largest embedding in common use. */
   dimensionMax: 16_384,
   /** Characters of a record id: it is an index key in SQLite and stands in every header. */
@@ -54,6 +56,8 @@ export const limits = {
   queuedBytesMax: 536_870_912,
   /** Operation records that are encoded before the event loop gets its turn: about 5 ms. */
   encodedPerTurn: 250,
+  /** Frames that are put into a batch of the log before the event loop gets its turn: about 10 ms. */
+  batchedPerTurn: 2_500,
   /** Newest part of the log that every open reads and checks: more than LevelDB may have to recover. */
   verifiedAtOpenBytes: 8_388_608,
   /** Free space that must remain: LevelDB loses acknowledged writes when it meets a full disk. */

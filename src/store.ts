@@ -3,7 +3,7 @@ import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { certify, type Erasure } from './audit/certificate.ts'
 import { Prover } from './audit/prover.ts'
-import { Writer } from './commands/writer.ts'
+import { type Outcome, Writer } from './commands/writer.ts'
 import { type Env, systemEnv } from './env.ts'
 import { AnnalsError, messageOf } from './errors.ts'
 import { writeDurably } from './files.ts'
@@ -137,6 +137,7 @@ export class Store {
       manifest,
       vectors: this.vectors,
       builders,
+      transaction: (work) => metadata.db.transaction(work)(),
       rested: (row) => this.reindexer.mergeGathered(row),
       warn,
     })
@@ -268,17 +269,33 @@ export class Store {
     return this.#sealer.busy
   }
 
+  /**
+   * Makes a new collection with the live records of another one. Once it is there, it is there for good; that it
+   * shares the source's segments is only for speed, and is made up for in the background where it fails.
+   */
+  async fork(what: { source: string; name: string }, write: WriteOptions): Promise<Outcome> {
+    const outcome = await this.writer.submit({ command: { kind: 'fork', ...what }, options: write })
+    const fork = outcome.collection === null ? undefined : this.catalog.collectionById(outcome.collection)
+    if (fork !== undefined) await this.#sealer.share(fork).catch(() => undefined)
+    return outcome
+  }
+
   /** Takes records out of all of history, certifies it, and names the backups that still hold them. */
-  async erase(collection: string, ids: string[], write: WriteOptions): Promise<Erasure> {
-    const { receipt, bytes } = await this.caretaker.erase(collection, ids, write)
+  async erase(
+    what: { collection: string; ids: string[]; forks: boolean },
+    write: WriteOptions,
+  ): Promise<Erasure> {
+    const { receipt, bytes } = await this.caretaker.erase(what, write)
     const { position, count } = receipt
     const record = count === 0 ? null : await this.log.read(position)
     if (record?.type !== 'erase')
       return { receipt, bytes, certificate: null, backups: [], backupsComplete: true }
     const facts = {
-      collection,
+      collection: what.collection,
       ids: record.ids,
       payloads: record.payloads,
+      forks: record.forks ?? [],
+      lineage: this.catalog.ancestry([what.collection, ...(record.forks ?? []).map((one) => one.collection)]),
       before: position - count,
       position,
     }
@@ -336,8 +353,9 @@ export class Store {
   }
 
   #verifyParts(): VerifyParts {
-    const { log, metadata, manifest, vectors, report } = this
-    return { log, metadata, manifest, vectors, metadataReplaced: report.metadataReplaced }
+    const { log, metadata, manifest, vectors, report, projector } = this
+    const isApplying = () => projector.isApplying
+    return { log, metadata, manifest, vectors, isApplying, metadataReplaced: report.metadataReplaced }
   }
 
   async #close(): Promise<void> {

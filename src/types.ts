@@ -135,7 +135,7 @@ export interface WriteOptions {
   idempotencyKey?: string
   /**
    * Position of the collection's newest operation record as the caller knows it; refused with `conflict` when it has
-   * moved on. For writes to records, `modify` and `deleteCollection`.
+   * moved on. For writes to records, `modify`, `deleteCollection` and `fork` (there it is the source's).
    */
   expectedPosition?: number
 }
@@ -209,6 +209,16 @@ export interface CollectionState {
   configuration: CollectionConfiguration
 }
 
+/** Where a fork comes from: its source as it stood right before the commit that made the fork. */
+export interface ForkOrigin {
+  /** UUID of the collection that it was taken of. */
+  source: string
+  /** The source's next label: the fork's labels below it are the source's, and name the same vectors. */
+  nextLabel: number
+  /** Length of the source's vectors; `null` when it never had one. */
+  dimension: number | null
+}
+
 /** What a record-level operation record carries: metadata and uri whole, the rest only when it changed. */
 export interface RecordState {
   /** Present when this record set it; otherwise it stands at `vectorAt`. */
@@ -241,6 +251,8 @@ export interface CollectionFact {
   type: 'create-collection' | 'modify-collection' | 'delete-collection'
   collection: string
   state: CollectionState
+  /** For the creation of a fork: UUID of the collection that it is taken of. */
+  forkedFrom?: string
 }
 
 /** A record was added, or changed where it was there before. */
@@ -254,6 +266,8 @@ export interface PutFact {
   metadata: Metadata | null
   /** The content is all there, whether or not it changed: what did must be found by comparing. */
   whole?: boolean
+  /** A fork takes the record over: what is `undefined` is what the fork's source holds at this moment. */
+  inherits?: boolean
 }
 
 export interface DeleteFact {
@@ -288,6 +302,8 @@ export interface CollectionOperation extends OperationRecordBase {
   /** Position of this collection's operation record before; 0 for its creation. */
   previous: number
   state: CollectionState
+  /** Set in the creation of a fork, and nowhere else. */
+  forkedFrom?: ForkOrigin
 }
 
 export interface RecordOperation extends OperationRecordBase {
@@ -299,7 +315,7 @@ export interface RecordOperation extends OperationRecordBase {
   label: number
   /** Position of this record's version before; 0 when this id was never there. */
   previous: number
-  /** Where the vector stands: this position, or an earlier one when it did not change. */
+  /** Where the vector stands: this position, or an earlier one when it did not change or a fork took it over. */
   vectorAt: number
   /** Where the document stands; 0 when there is none. */
   documentAt: number
@@ -344,6 +360,15 @@ export interface EraseOperation extends OperationRecordBase {
   ids: string[]
   /** Positions whose payloads are gone from the log. */
   payloads: number[]
+  /** What is gone from other collections of the fork family, because it stood on the same payloads. */
+  forks?: ErasedInFork[]
+}
+
+/** Records that an erasure took out of another collection of the family, too. */
+export interface ErasedInFork {
+  /** UUID of that collection. */
+  collection: string
+  ids: string[]
 }
 
 /** Stands where recovery in the mode `salvage` found a damaged operation record. */

@@ -72,6 +72,7 @@ test('the examples of docs/api.md run, one after the other', () => {
       '12 add f null',
       '13 delete f ada',
       '14 add b ada',
+      'true 1',
     ],
     stderr: '',
     status: 0,

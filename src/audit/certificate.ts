@@ -5,7 +5,8 @@
 
 import { decodeCbor } from '../format/cbor.ts'
 import { saltBytes } from '../format/frame.ts'
-import type { HoldingBackup, WriteReceipt } from '../types.ts'
+import { forkSourceAt } from '../format/operation-record.ts'
+import type { ErasedInFork, HoldingBackup, WriteReceipt } from '../types.ts'
 import {
   type ConsistencyProof,
   type InclusionProof,
@@ -37,6 +38,13 @@ export interface ErasureCertificate {
   operation: InclusionProof
   /** Each erased record's header is still in the tree, without its content. */
   erased: InclusionProof[]
+  /** What was erased in other collections of the fork family by the same operation; absent where nothing was. */
+  forks?: ErasedInFork[]
+  /**
+   * The creations of forks, with their content: a fork's records stand on positions that belong to the collection
+   * that it was taken of. Absent where no fork is concerned.
+   */
+  lineage?: InclusionProof[]
 }
 
 /** What an erasure did. */
@@ -64,13 +72,19 @@ export interface ErasureFacts {
   /** The head before the erasure's commit, and the position of its operation record. */
   before: number
   position: number
+  forks: ErasedInFork[]
+  /** Positions where the forks among the collections, and among those that they were taken of, were created. */
+  lineage: number[]
 }
 
 export async function certify(prover: Prover, facts: ErasureFacts): Promise<ErasureCertificate> {
-  const { collection, ids, payloads: positions, before, position: size } = facts
+  const { collection, ids, payloads: positions, before, position: size, forks } = facts
   const operation = await prover.inclusion(size, { size, content: true })
   const erased: InclusionProof[] = []
   for (const position of positions) erased.push(await prover.inclusion(position, { size, content: true }))
+  const lineage: InclusionProof[] = []
+  for (const position of facts.lineage)
+    lineage.push(await prover.inclusion(position, { size, content: true }))
   const { storeId, epoch } = operation
   return {
     kind: 'erasure',
@@ -85,6 +99,8 @@ export async function certify(prover: Prover, facts: ErasureFacts): Promise<Eras
     consistency: await prover.consistency(before, size),
     operation,
     erased,
+    ...(forks.length > 0 && { forks }),
+    ...(lineage.length > 0 && { lineage }),
   }
 }
 
@@ -105,24 +121,59 @@ export function verifyErasure(certificate: ErasureCertificate, trusted: TreeHead
 }
 
 function isErasure(certificate: ErasureCertificate, trusted: TreeHead): boolean {
-  const { before, after, consistency, operation, erased, positions, ids, collection } = certificate
+  const { before, after, consistency, operation, erased, positions, collection } = certificate
   if (certificate.kind !== 'erasure' || certificate.version !== 1) return false
   if (after.size !== trusted.size || after.root !== trusted.root) return false
   if (!verifyConsistency(consistency, before, after) || !verifyInclusion(operation, after)) return false
   const said = provenOperation(operation)
   if (said.type !== 'erase' || said.position !== after.size || said.collection !== collection) return false
-  if (!isSame(contentOf(operation), [ids, positions]) || erased.length !== positions.length) return false
-  return erased.every((proof, index) => isErased(proof, positions[index]!, certificate))
+  if (!isSame(contentOf(operation), contentSaid(certificate)) || erased.length !== positions.length)
+    return false
+  const sources = sourcesIn(certificate)
+  if (sources === null) return false
+  return erased.every((proof, index) => isErased(proof, positions[index]!, certificate, sources))
+}
+
+function contentSaid({ ids, positions, forks }: ErasureCertificate): unknown {
+  if (forks === undefined) return [ids, positions]
+  return [ids, positions, forks.map(({ collection, ids: inFork }) => [collection, inFork])]
+}
+
+/** Of each fork, what it was taken of, as its creation says; `null` where one does not prove what it should. */
+function sourcesIn({ lineage = [], after }: ErasureCertificate): Map<string, string> | null {
+  const sources = new Map<string, string>()
+  for (const proof of lineage) {
+    if (!verifyInclusion(proof, after)) return null
+    const { type, collection } = provenOperation(proof)
+    const source = (contentOf(proof) as unknown[])[forkSourceAt]
+    if (type !== 'create-collection' || collection === null || typeof source !== 'string') return null
+    sources.set(collection, source)
+  }
+  return sources
 }
 
 function isErased(
   proof: InclusionProof,
   position: number,
-  { after, collection, ids }: ErasureCertificate,
+  { after, collection, ids, forks = [] }: ErasureCertificate,
+  sources: ReadonlyMap<string, string>,
 ): boolean {
   if (proof.position !== position || proof.content !== null || !verifyInclusion(proof, after)) return false
   const { collection: of, id } = provenOperation(proof)
-  return of === collection && id !== null && ids.includes(id)
+  if (id === null) return false
+  return [{ collection, ids }, ...forks].some(
+    (part) => part.ids.includes(id) && isOrComesFrom(part.collection, of, sources),
+  )
+}
+
+function isOrComesFrom(collection: string, of: string | null, sources: ReadonlyMap<string, string>): boolean {
+  let at: string | undefined = collection
+  // No chain of forks is longer than the forks that are proven.
+  for (let step = 0; step <= sources.size && at !== undefined; step++) {
+    if (at === of) return true
+    at = sources.get(at)
+  }
+  return false
 }
 
 // The commitment in the header has vouched for these bytes by then.

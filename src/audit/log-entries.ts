@@ -79,9 +79,10 @@ async function changedBy(log: OperationLog, record: RecordOperation): Promise<Ch
   // An `add` after a `delete` has a version before it, too, but nothing of it is left.
   const before = type === 'update' ? await operationAt(log, record.previous) : null
   const documentBefore = before?.documentAt ?? 0
+  const isAdd = type === 'add'
   return {
-    embedding: vectorAt === position,
-    document: documentAt === position || (documentAt === 0 && documentBefore !== 0),
+    embedding: isAdd || vectorAt === position,
+    document: documentAt === 0 ? documentBefore !== 0 : isAdd || documentAt === position,
     uri: state.uri !== (before?.state?.uri ?? null),
     metadata: changedKeys(before?.state?.metadata ?? null, state.metadata),
   }

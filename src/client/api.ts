@@ -260,6 +260,23 @@ export interface Collection extends ReadableCollection {
   /** Renames, replaces the metadata, or changes the configuration. Errors: `collection_exists`, `unsupported_option`. */
   modify(changes: ModifyOptions, options?: WriteOptions): Promise<WriteReceipt>
   /**
+   * A new collection with the records of this one as they are now, in the same tenant and database, with the same
+   * metadata, configuration and embedding function. Vectors, documents and graphs are not copied: both collections
+   * stand on the same ones until they change them. What is written to one is never seen in the other. At most
+   * 250,000 records. Errors: `collection_exists`, `limit_exceeded`, and those of every write.
+   *
+   * @example
+   * const draft = await notes.fork({ name: 'notes-draft' }, { actor: 'ada', reason: 'try another spelling' })
+   */
+  fork(options: ForkOptions, write?: WriteOptions): Promise<Collection>
+  /**
+   * How many forks there are in this collection's family now: of the collection that it all began with, of its
+   * forks, and so on. All of the family answer the same.
+   */
+  forkCount(): Promise<number>
+  /** How far the graphs are built, under the names that Chroma's client has for it. */
+  getIndexingStatus(): Promise<IndexingStatus>
+  /**
    * Builds the graphs again beside those that answer meanwhile, merged into as few as may be, with other HNSW
    * options if given (all but `space`). Swaps them at once, unless they find less than `recallMin` of the truth.
    */
@@ -289,6 +306,24 @@ export interface Collection extends ReadableCollection {
    * of `query`, and `position_not_reached`.
    */
   explainQuery(query: QueryOptions, from: Point, to: Point): Promise<QueryExplanation>
+}
+
+export interface ForkOptions {
+  /** Of the new collection: 3 to 512 characters from `[a-zA-Z0-9._-]`, a letter or digit at both ends. */
+  name: string
+}
+
+/** Operations are counted by the vectors that they set, replaced and deleted ones included. */
+export interface IndexingStatus {
+  /** Share of the operations that are indexed, 0 to 1; 1 when none waits. */
+  op_indexing_progress: number
+  /**
+   * Vectors that wait for a graph. Fewer than a graph is worth wait for none: they are searched exactly, and count
+   * as indexed. What waits is searched exactly, too: every read sees every write.
+   */
+  num_unindexed_ops: number
+  num_indexed_ops: number
+  total_ops: number
 }
 
 export interface CreateCollectionOptions {
@@ -395,6 +430,11 @@ export interface EraseOptions {
   /** Name or UUID of the collection. */
   collection: string
   ids: string[]
+  /**
+   * Erase in other collections of the fork family, too, where they stand on the same content; default false: then
+   * they make it a `conflict`.
+   */
+  forks?: boolean
 }
 
 /** A store, seen from one tenant and database. */
@@ -487,7 +527,8 @@ export interface Client extends ReadableClient {
   /**
    * Removes records from all of history: every version's text, vector and metadata leaves the log, the tables,
    * the segments and the free parts of their files. The log says that it happened, and still verifies. Ids,
-   * actors and reasons stay. Rewrites files: not for everyday deletes.
+   * actors and reasons stay. Rewrites files: not for everyday deletes. Errors: `conflict` when forks share the
+   * content and `forks` was not said.
    */
   erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure>
   /** Merges small graphs of every collection into fewer; queries go on meanwhile. */

@@ -94,9 +94,11 @@ export function checkVacuum(options: VacuumOptions, write: unknown): WriteOption
 }
 
 /** Which records are to be erased; the collection as it was named. */
-export function checkErasure(options: unknown): { collection: string; ids: string[] } {
+export function checkErasure(options: unknown): { collection: string; ids: string[]; forks: boolean } {
   const given = checkObject(options, 'erase')
-  checkKeys(given, ['collection', 'ids'], 'erase')
+  checkKeys(given, ['collection', 'ids', 'forks'], 'erase')
   const ids = checkIds(given.ids)
-  return { collection: checkText(given.collection, 'collection', limits.nameLengthMax), ids }
+  const forks = given.forks ?? false
+  if (typeof forks !== 'boolean') throw invalid('erase.forks', 'must be true or false', forks)
+  return { collection: checkText(given.collection, 'collection', limits.nameLengthMax), ids, forks }
 }

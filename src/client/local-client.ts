@@ -279,10 +279,10 @@ export class LocalClient implements Client, Session {
   }
 
   async erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure> {
-    const { collection: named, ids } = checkErasure(options)
+    const { collection: named, ids, forks } = checkErasure(options)
     const store = await this.store()
     const collection = this.#collectionId(store, named)
-    return store.erase(collection, ids, validateWriteOptions(write))
+    return store.erase({ collection, ids, forks }, validateWriteOptions(write))
   }
 
   async compact(options: ReindexOptions = {}): Promise<Record<string, ReindexReport>> {

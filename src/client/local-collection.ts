@@ -4,6 +4,7 @@ import { collectionOf } from '../audit/operation.ts'
 import type { DeleteCommand, PutCommand } from '../commands/command.ts'
 import {
   validateDelete,
+  validateFork,
   validateModify,
   validateRecords,
   validateWriteOptions,
@@ -28,6 +29,8 @@ import type {
   Collection,
   ConditionalTransaction,
   DeleteOptions,
+  ForkOptions,
+  IndexingStatus,
   ModifyOptions,
   PutRecords,
   QueryOptions,
@@ -36,6 +39,7 @@ import type {
 import { BufferedTransaction } from './buffered-transaction.ts'
 import { validateChangeOptions } from './change-options.ts'
 import { CollectionView } from './collection-view.ts'
+import { indexingStatus } from './indexing-status.ts'
 import { LocalTransactions } from './local-transactions.ts'
 import { checkReindexOptions } from './reindex-options.ts'
 import { ReadPoint, resolveBoth, type Session } from './session.ts'
@@ -106,6 +110,30 @@ export class LocalCollection extends CollectionView implements Collection {
     )
     this.info = collectionInfo(outcome.row)
     return outcome.receipt
+  }
+
+  fork(options: ForkOptions, write?: WriteOptions): Promise<Collection> {
+    return this.session.order.run(
+      async () => {
+        const name = validateFork(options)
+        return { name, options: validateWriteOptions(write), store: await this.session.store() }
+      },
+      async ({ name, options: checked, store }) => {
+        const { collection } = await store.fork({ source: this.id, name }, checked)
+        const info = collectionInfo(store.reader.collection(collection!, null))
+        return new LocalCollection(this.session, info, this.embeddingFunction)
+      },
+    )
+  }
+
+  async forkCount(): Promise<number> {
+    const { catalog, reader } = await this.session.store()
+    const family = [reader.collection(this.id, null), ...catalog.family(this.id)]
+    return family.filter(({ forked_from, died }) => forked_from !== null && died === null).length
+  }
+
+  async getIndexingStatus(): Promise<IndexingStatus> {
+    return indexingStatus(await this.session.store(), this.id)
   }
 
   async reindex(

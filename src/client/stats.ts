@@ -58,10 +58,16 @@ function collectionStats({ manifest, vectors }: Store, row: CollectionRow): Coll
   }
 }
 
-/** Bytes of a file, or of all files below a folder; files come and go while it looks. */
-function bytesBelow(path: string): number {
+/**
+ * Bytes of a file, or of all files below a folder, each file once, whatever names it has; files come and go while
+ * it looks.
+ */
+function bytesBelow(path: string, seen: Set<number> = new Set()): number {
   const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) return 0
-  if (!found.isDirectory()) return found.size
-  return readdirSync(path).reduce((sum, name) => sum + bytesBelow(join(path, name)), 0)
+  if (found === undefined || (found.nlink > 1 && seen.has(found.ino))) return 0
+  if (!found.isDirectory()) {
+    seen.add(found.ino)
+    return found.size
+  }
+  return readdirSync(path).reduce((sum, name) => sum + bytesBelow(join(path, name), seen), 0)
 }

@@ -229,6 +229,21 @@ export class StoreAccess {
     return { details: detailsOf(row), receipt }
   }
 
+  /** Errors: `collection_not_found`, `collection_exists`, `limit_exceeded`. */
+  async forkCollection(
+    id: string,
+    name: string,
+    within?: DatabaseName,
+    write?: WriteOptions,
+  ): Promise<WrittenCollection> {
+    const { details } = await this.collection(id, within)
+    const what = { source: details.id, name: checkName(name, 'new_name') }
+    const options = validateWriteOptions(write)
+    const store = await this.client.store()
+    const { receipt, collection } = await store.fork(what, options)
+    return { details: detailsOf(store.reader.collection(collection!, null)), receipt }
+  }
+
   /** Errors: `collection_not_found`, `collection_exists`, `unsupported_option`. */
   async modifyCollection(
     id: string,

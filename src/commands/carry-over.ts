@@ -4,7 +4,7 @@
  * that it happened, is not in question here.
  */
 import { AnnalsError, show } from '../errors.ts'
-import type { CollectionFact, DatabaseFact, DeleteFact, Fact, PutFact } from '../types.ts'
+import type { CollectionFact, CollectionState, DatabaseFact, DeleteFact, Fact, PutFact } from '../types.ts'
 import { type DecisionState, type Draft, here, type LiveRecord } from './decision.ts'
 
 /**
@@ -35,7 +35,8 @@ function carryDatabase(fact: DatabaseFact, state: DecisionState): Draft | null {
   return present === null ? null : { ...fact, databaseId: present }
 }
 
-function carryCollection({ type, collection, state: content }: CollectionFact, state: DecisionState) {
+function carryCollection(fact: CollectionFact, state: DecisionState): Draft | null {
+  const { type, collection, state: content, forkedFrom } = fact
   const { tenant, database, name } = content
   const head = state.collection(collection)
   const named = state.collectionNamed(tenant, database, name)
@@ -46,8 +47,21 @@ function carryCollection({ type, collection, state: content }: CollectionFact, s
       { fate: 'not_written', hint: 'Give one of the two another name in `collections`, or leave it out.' },
     )
   if (type === 'create-collection')
-    return head === null ? { type, collection, previous: 0, state: content } : null
+    return head === null ? creation(collection, content, state, forkedFrom) : null
   return head === null ? null : { type, collection, previous: head.changed, state: content }
+}
+
+function creation(
+  collection: string,
+  content: CollectionState,
+  state: DecisionState,
+  source: string | undefined,
+): Draft {
+  const draft: Draft = { type: 'create-collection', collection, previous: 0, state: content }
+  const head = source === undefined ? null : state.everCollection(source)
+  if (head === null) return draft
+  const { id, nextLabel, dimension } = head
+  return { ...draft, forkedFrom: { source: id, nextLabel, dimension } }
 }
 
 function carryPut(fact: PutFact, state: DecisionState): Draft | null {
@@ -62,9 +76,32 @@ function carryPut(fact: PutFact, state: DecisionState): Draft | null {
     )
   const live = state.record(collection, recordId)
   if (live !== null) return updateDraft(fact, live, head.nextLabel)
+  const taken = takenOver(fact, state)
+  if (taken !== null) return forkedDraft(fact, taken, head.nextLabel)
   return vector === undefined
     ? null
     : addDraft(fact, vector, head.nextLabel, state.lastDeath(collection, recordId))
+}
+
+/** What the source of a fork holds of a record, at the moment when the fork takes it over. */
+export function takenOver(
+  { collection, recordId, inherits }: PutFact,
+  state: DecisionState,
+): LiveRecord | null {
+  const source = inherits === true ? state.collection(collection)?.forkedFrom : undefined
+  return source == null ? null : state.record(source, recordId)
+}
+
+function forkedDraft(
+  { collection, recordId, vector, document, uri, metadata }: PutFact,
+  source: LiveRecord,
+  nextLabel: number,
+): Draft {
+  const label = vector === undefined ? source.label : nextLabel
+  const vectorAt = vector === undefined ? source.vectorAt : here
+  const documentAt = document === undefined ? source.documentAt : document === null ? 0 : here
+  const state = { vector: vector ?? null, document: document ?? null, uri, metadata }
+  return { type: 'add', collection, recordId, label, previous: 0, vectorAt, documentAt, state }
 }
 
 function addDraft(

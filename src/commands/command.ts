@@ -78,6 +78,14 @@ export interface ModifyCollectionCommand {
   configuration: ((old: CollectionConfiguration) => CollectionConfiguration) | undefined
 }
 
+export interface ForkCommand {
+  kind: 'fork'
+  /** UUID of the collection that is forked. */
+  source: string
+  /** Of the new collection, in the source's tenant and database. */
+  name: string
+}
+
 export interface DeleteCollectionCommand {
   kind: 'delete-collection'
   tenant: string
@@ -124,6 +132,8 @@ export interface EraseCommand {
   kind: 'erase'
   collection: string
   ids: string[]
+  /** Erase in the other collections of the fork family, too, where they stand on the same payloads. */
+  forks: boolean
 }
 
 /** What is done to history itself. */
@@ -135,7 +145,13 @@ export type CareCommand =
   | EraseCommand
 
 /** What a caller wants done: checked as far as that goes without looking at the store. */
-export type Command = PutCommand | DeleteCommand | TransactionCommand | CatalogCommand | CareCommand
+export type Command =
+  | PutCommand
+  | DeleteCommand
+  | TransactionCommand
+  | CatalogCommand
+  | ForkCommand
+  | CareCommand
 
 /** A command with who asks for it, why, and under which conditions. */
 export interface Request {

@@ -10,6 +10,7 @@ import {
   missingCollection,
   refuseExpected,
 } from './decision.ts'
+import { reachOf, standsInForks } from './erasure-reach.ts'
 
 /** Decisions about history itself: tags, retention, vacuums, erasures. Pure, like `decide`. */
 export function decideCare(
@@ -66,7 +67,7 @@ export function decideCare(
 
 /** What is live is deleted first, as a fact of its own; then everything that the ids ever held is let go. */
 function decideErase(
-  { collection, ids }: EraseCommand,
+  { collection, ids, forks: alsoForks }: EraseCommand,
   state: DecisionState,
   expectedPosition: number | undefined,
 ): Decision {
@@ -77,8 +78,13 @@ function decideErase(
   const known = ids.filter(
     (id) => state.record(collection, id) !== null || state.lastDeath(collection, id) > 0,
   )
-  const payloads = known.flatMap((id) => state.payloads(collection, id)).sort((a, b) => a - b)
   if (known.length === 0) return { drafts: [], collection }
-  const deletes = decideDelete({ collection, ids: known, filter: null, limit: null }, state)
-  return { drafts: [...deletes, { type: 'erase', scope: collection, ids: known, payloads }], collection }
+  const { payloads, others } = reachOf(head, known, state)
+  if (others.length > 0 && !alsoForks) throw standsInForks(others)
+  const forks = others.map(({ head, ids: inFork }) => ({ collection: head.id, ids: inFork }))
+  const deletes = [{ collection, ids: known }, ...forks].flatMap((part) =>
+    decideDelete({ ...part, filter: null, limit: null }, state),
+  )
+  const erase: Draft = { type: 'erase', scope: collection, ids: known, payloads }
+  return { drafts: [...deletes, forks.length === 0 ? erase : { ...erase, forks }], collection }
 }

@@ -9,6 +9,7 @@ import type {
 import {
   type CollectionHead,
   checkExpected,
+  collectionExists,
   type Decision,
   type DecisionState,
   type Draft,
@@ -16,6 +17,7 @@ import {
   missingCollection,
   type NewId,
   refuseExpected,
+  stateOf,
 } from './decision.ts'
 
 /** Decisions about tenants, databases and collections. */
@@ -118,10 +120,6 @@ function collectionDraft(
   return { type, collection: head.id, previous: head.changed, state }
 }
 
-function stateOf({ name, tenant, database, metadata, configuration }: CollectionHead): CollectionState {
-  return { name, tenant, database, metadata, configuration }
-}
-
 function missingDatabase(tenant: string, database: string): AnnalsError {
   return new AnnalsError(
     'database_not_found',
@@ -130,8 +128,4 @@ function missingDatabase(tenant: string, database: string): AnnalsError {
       fate: 'not_written',
     },
   )
-}
-
-function collectionExists(name: string): AnnalsError {
-  return new AnnalsError('collection_exists', `Collection [${name}] already exists.`, { fate: 'not_written' })
 }

@@ -2,10 +2,11 @@
  * Decisions: a command and the state it meets in, operation records out. Pure: no clock, no randomness, no
  * I/O; what is decided here is what the log will say happened, as facts that a replay need not decide again.
  */
-import type { Commit, OperationRecord } from '../types.ts'
+import type { Commit, OperationRecord, RecordOperation } from '../types.ts'
 import type { Command, DeleteCommand, PutCommand, TransactionCommand } from './command.ts'
 import { decideCare } from './decide-care.ts'
 import { decideCatalog } from './decide-catalog.ts'
+import { decideFork } from './decide-fork.ts'
 import { decideDelete, decidePut } from './decide-records.ts'
 import { decideTransaction } from './decide-transaction.ts'
 import {
@@ -17,6 +18,7 @@ import {
   existing,
   here,
   type NewId,
+  type RecordDraft,
 } from './decision.ts'
 
 /** What `command` does to `state`. Throws what the caller is told; nothing happens then. */
@@ -42,6 +44,8 @@ export function decide(
     case 'vacuum':
     case 'erase':
       return decideCare(command, state, expectedPosition)
+    case 'fork':
+      return decideFork(command, state, newId, expectedPosition)
     default:
       return decideCatalog(command, state, newId, expectedPosition)
   }
@@ -60,11 +64,14 @@ function decideRecords(
 export function place(drafts: readonly Draft[], commit: Commit): OperationRecord[] {
   return drafts.map((draft, index) => {
     const position = commit.first + index
-    const placed = { ...draft, position, commit } as OperationRecord
-    if ('vectorAt' in placed) {
-      if (placed.vectorAt === here) placed.vectorAt = position
-      if (placed.documentAt === here) placed.documentAt = position
-    }
-    return placed
+    return 'vectorAt' in draft ? placed(draft, position, commit) : { ...draft, position, commit }
   })
+}
+
+// Field by field: a fork places a hundred thousand of them in one turn, and spreading takes ten times as long.
+function placed(draft: RecordDraft, position: number, commit: Commit): RecordOperation {
+  const { type, collection, recordId, label, previous, state } = draft
+  const vectorAt = draft.vectorAt === here ? position : draft.vectorAt
+  const documentAt = draft.documentAt === here ? position : draft.documentAt
+  return { position, commit, type, collection, recordId, label, previous, vectorAt, documentAt, state }
 }

@@ -1,26 +1,36 @@
 /** What decisions are made of: the state they meet, and the drafts of operation records that come out. */
 import { AnnalsError, show } from '../errors.ts'
 import type { Filter } from '../filter/filter.ts'
-import type { CollectionInfo, Metadata, OperationRecord, RecordOperation } from '../types.ts'
+import type { CollectionInfo, CollectionState, Metadata, OperationRecord, RecordOperation } from '../types.ts'
 
 /** What a decision must know of a collection. */
 export interface CollectionHead extends CollectionInfo {
+  /** Position of its creation. */
+  created: number
   /** Position of its newest operation record of any kind. */
   lastPosition: number
   /** Position of its newest collection-level operation record. */
   changed: number
   /** The label that its next vector gets. */
   nextLabel: number
+  /** UUID of the collection that it is a fork of, or `null`. */
+  forkedFrom: string | null
 }
 
 /** What a decision must know of a live record. */
 export interface LiveRecord {
+  /** Of the operation record that made this version. */
   position: number
   label: number
   vectorAt: number
   documentAt: number
   uri: string | null
   metadata: Metadata | null
+}
+
+/** A live record as a fork takes it over. */
+export interface ForkedRecord extends LiveRecord {
+  id: string
 }
 
 /** The state that decisions are made in: everything up to the commit before. */
@@ -42,6 +52,10 @@ export interface DecisionState {
   oldestTag(): number | null
   /** Positions of all payloads that versions of a record stand on, live or superseded. */
   payloads(collection: string, id: string): number[]
+  /** The other collections of the fork family, deleted ones included; empty outside of one. */
+  family(collection: string): CollectionHead[]
+  /** All live records in insertion order, with their ids. Only for the source of a fork that is being decided. */
+  recordsToFork(collection: string): ForkedRecord[]
   /** Ids of the live records that a filter selects, in insertion order. */
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[]
 }
@@ -90,6 +104,22 @@ export function missingCollection(name: string): AnnalsError {
   return new AnnalsError('collection_not_found', `Collection [${name}] does not exist.`, {
     fate: 'not_written',
   })
+}
+
+/** For a name that a live collection has already. */
+export function collectionExists(name: string): AnnalsError {
+  return new AnnalsError('collection_exists', `Collection [${name}] already exists.`, { fate: 'not_written' })
+}
+
+/** A collection's state, as its operation records carry it. */
+export function stateOf({
+  name,
+  tenant,
+  database,
+  metadata,
+  configuration,
+}: CollectionHead): CollectionState {
+  return { name, tenant, database, metadata, configuration }
 }
 
 /** An expected position that nothing would be compared with is an error, not an option that is ignored. */

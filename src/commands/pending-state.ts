@@ -1,9 +1,16 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Filter } from '../filter/filter.ts'
+import { limits } from '../limits.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
-import { type CollectionRow, collectionInfo, parseMetadata } from '../projections/metadata/rows.ts'
-import type { OperationRecord, RecordOperation } from '../types.ts'
-import type { CollectionHead, DecisionState, LiveRecord } from './decision.ts'
+import {
+  type CollectionRow,
+  collectionInfo,
+  parseMetadata,
+  type VersionRow,
+} from '../projections/metadata/rows.ts'
+import type { CollectionOperation, OperationRecord, RecordOperation } from '../types.ts'
+import type { CollectionHead, DecisionState, ForkedRecord, LiveRecord } from './decision.ts'
 
 interface KnownCollection {
   head: CollectionHead
@@ -15,12 +22,14 @@ interface KnownCollection {
  * What the tables say, plus what the same group of writes has already decided and not yet appended.
  *
  * What holds: `note` is called with every decided record operation, in order. Writes that change the catalog
- * or select by a filter read the tables alone: the writer lets nothing be pending before them.
+ * or select by a filter read the tables alone: the writer lets nothing be pending before them. A collection that
+ * is created is known to the records of its own commit, by its UUID.
  */
 export class PendingState implements DecisionState {
   readonly #catalog: Catalog
   readonly #records: RecordTable
   readonly #heads = new Map<string, KnownCollection | null>()
+  readonly #toFork = new Map<string, ForkedRecord[]>()
   readonly #pending = new Map<string, { live: LiveRecord | null; newest: number }>()
 
   constructor(catalog: Catalog, records: RecordTable) {
@@ -31,8 +40,8 @@ export class PendingState implements DecisionState {
   /** Takes decided records into account for the decisions to come. */
   note(records: readonly OperationRecord[]): void {
     for (const record of records)
-      if (record.type === 'add' || record.type === 'update' || record.type === 'delete')
-        this.#noteRecord(record)
+      if ('vectorAt' in record) this.#noteRecord(record)
+      else if (record.type === 'create-collection') this.#noteCollection(record)
   }
 
   hasTenant(tenant: string): boolean {
@@ -65,16 +74,7 @@ export class PendingState implements DecisionState {
     const pending = this.#pending.get(pendingKey(collection, id))
     if (pending !== undefined) return pending.live
     const row = this.#records.live(this.#key(collection), id)
-    if (row === undefined) return null
-    const { position, label, vector_at, document_at, uri, metadata } = row
-    return {
-      position,
-      label,
-      vectorAt: vector_at,
-      documentAt: document_at,
-      uri,
-      metadata: parseMetadata(metadata),
-    }
+    return row === undefined ? null : liveRecord(row)
   }
 
   lastDeath(collection: string, id: string): number {
@@ -94,9 +94,45 @@ export class PendingState implements DecisionState {
     return this.#records.payloads(this.#key(collection), id)
   }
 
+  family(collection: string): CollectionHead[] {
+    return this.#catalog.family(collection).map(headOf)
+  }
+
+  recordsToFork(collection: string): ForkedRecord[] {
+    return this.#toFork.get(collection) ?? []
+  }
+
+  /**
+   * Reads the live records of a collection for the fork that is decided next, a page in one turn of the event
+   * loop. Nothing may be written meanwhile. One more than may be forked is enough to refuse it.
+   */
+  async readToFork(collection: string): Promise<void> {
+    const key = this.#key(collection)
+    const forked: (ForkedRecord & { added: number })[] = []
+    for (let after = -1; forked.length <= limits.recordsPerForkMax; ) {
+      const page = this.#records.pageLive(key, after, limits.readAheadRecords)
+      for (const row of page) forked.push({ id: row.id, added: row.added, ...liveRecord(row) })
+      if (page.length < limits.readAheadRecords) break
+      after = page.at(-1)!.label
+      await nextTurn()
+    }
+    this.#toFork.set(
+      collection,
+      forked.sort((a, b) => a.added - b.added),
+    )
+  }
+
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[] {
     const selection = { collection: this.#key(collection), ids, filter }
     return this.#records.select(selection, false, limit ?? -1).map(({ id }) => id)
+  }
+
+  /** Only a replay decides records of a commit whose collection is made by the same commit. */
+  #noteCollection({ collection, position, state, forkedFrom }: CollectionOperation): void {
+    const { source = null, nextLabel = 0, dimension = null } = forkedFrom ?? {}
+    const at = { created: position, lastPosition: position, changed: position }
+    const head = { id: collection, ...state, ...at, dimension, nextLabel, forkedFrom: source }
+    this.#heads.set(collection, { head, key: position, died: false })
   }
 
   #noteRecord(record: RecordOperation): void {
@@ -128,12 +164,26 @@ export class PendingState implements DecisionState {
   }
 }
 
+function liveRecord(row: VersionRow): LiveRecord {
+  const { position, label, vector_at, document_at, uri, metadata } = row
+  return {
+    position,
+    label,
+    vectorAt: vector_at,
+    documentAt: document_at,
+    uri,
+    metadata: parseMetadata(metadata),
+  }
+}
+
 function headOf(row: CollectionRow): CollectionHead {
   return {
     ...collectionInfo(row),
+    created: row.key,
     lastPosition: row.last_position,
     changed: row.changed,
     nextLabel: row.next_label,
+    forkedFrom: row.forked_from,
   }
 }
 

@@ -80,6 +80,13 @@ export function validateCollectionMetadata(value: unknown): Metadata | null {
   return metadata
 }
 
+/** The name of a fork. */
+export function validateFork(args: unknown): string {
+  const given = checkObject(args, 'fork')
+  checkKeys(given, ['name'], 'fork')
+  return checkName(given.name, 'name')
+}
+
 /** What `modify` may change. */
 export function validateModify(args: unknown): Pick<ModifyCollectionCommand, 'name' | 'metadata'> & {
   configuration: unknown

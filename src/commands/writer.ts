@@ -148,10 +148,10 @@ export class Writer {
   /** The way of a write: decide, append, apply, acknowledge. */
   async #commit(group: Waiting[]): Promise<void> {
     await this.#catchUp()
-    const decided = this.#decideAll(group)
+    const decided = await this.#decideAll(group)
     const records = decided.flatMap((one) => one.records)
     await this.#parts.log.append(records)
-    this.#apply(records)
+    await this.#apply(records)
     this.#appliedLast = records.length
     for (const { waiting, outcome } of decided) waiting.resolve(outcome)
   }
@@ -176,9 +176,11 @@ export class Writer {
     }
   }
 
-  #decideAll(group: Waiting[]): Decided[] {
+  async #decideAll(group: Waiting[]): Promise<Decided[]> {
     const { log, catalog, records, env } = this.#parts
     const state = new PendingState(catalog, records)
+    const [first] = group
+    if (first?.request.command.kind === 'fork') await state.readToFork(first.request.command.source)
     const committedAt = Math.max(env.now(), log.committedAt)
     const keys = new Map<string, Outcome>()
     const decided: Decided[] = []
@@ -209,7 +211,7 @@ export class Writer {
     const count = drafts.length
     const commit: Commit = { first: head + 1, count, committedAt, actor, reason, idempotencyKey }
     const records = place(drafts, commit)
-    state.note(records)
+    if (command.kind !== 'fork') state.note(records)
     // Nothing changed, by this write or one before it in the group: the answer names the state that the caller sees.
     const { log } = this.#parts
     const at = head + count === log.head ? log.committedAt : committedAt
@@ -222,13 +224,23 @@ export class Writer {
   #repeated(key: string, command: Command, keys: ReadonlyMap<string, Outcome>): Outcome | undefined {
     const known = keys.get(key) ?? this.#remembered(key)
     if (known === undefined) return undefined
-    const meant = 'collection' in command ? command.collection : null
-    if (meant === null || known.collection === null || meant === known.collection) return known
+    const isRepeated =
+      command.kind === 'fork'
+        ? this.#isForkOf(known.collection, command.source)
+        : !('collection' in command) ||
+          command.collection === null ||
+          known.collection === null ||
+          command.collection === known.collection
+    if (isRepeated) return known
     throw new AnnalsError('conflict', `The idempotency key ${show(key)} was used for another collection.`, {
       fate: 'not_written',
       hint: 'Choose keys that no other write uses.',
       position: known.receipt.position,
     })
+  }
+
+  #isForkOf(collection: string | null, source: string): boolean {
+    return collection !== null && this.#parts.catalog.everById(collection)?.forked_from === source
   }
 
   #remembered(key: string): Outcome | undefined {
@@ -239,10 +251,10 @@ export class Writer {
     return { receipt, collection }
   }
 
-  #apply(records: OperationRecord[]): void {
+  async #apply(records: OperationRecord[]): Promise<void> {
     if (records.length === 0) return
     try {
-      this.#parts.projector.apply(records)
+      await this.#parts.projector.apply(records)
     } catch (error) {
       throw new AnnalsError(
         'projection_failed',

@@ -4,6 +4,8 @@ import type {
   CollectionOperation,
   Commit,
   DatabaseOperation,
+  EraseOperation,
+  ForkOrigin,
   Metadata,
   OperationRecord,
   RecordOperation,
@@ -16,6 +18,9 @@ import { encodeHeader, tooNew } from './record-header.ts'
 import { sha256 } from './sha256.ts'
 import { uuidFromBytes } from './uuid.ts'
 import { logFormatVersion } from './version.ts'
+
+/** Where the payload of a fork's creation names the collection that the fork was taken of. */
+export const forkSourceAt = 5
 
 /** A frame and the leaf that it adds to the tree. */
 export interface EncodedFrame {
@@ -102,7 +107,10 @@ function payloadOf(record: OperationRecord): unknown {
     case 'modify-collection':
     case 'delete-collection': {
       const { name, tenant, database, metadata, configuration } = record.state
-      return [name, tenant, database, jsonOf(metadata), JSON.stringify(configuration)]
+      const state = [name, tenant, database, jsonOf(metadata), JSON.stringify(configuration)]
+      if (record.forkedFrom === undefined) return state
+      const { source, nextLabel, dimension } = record.forkedFrom
+      return [...state, source, nextLabel, dimension]
     }
     case 'create-tenant':
       return [record.tenant]
@@ -116,8 +124,11 @@ function payloadOf(record: OperationRecord): unknown {
       return [JSON.stringify(record.retention)]
     case 'vacuum':
       return [record.horizon, record.versions, record.payloads]
-    case 'erase':
-      return [record.ids, record.payloads]
+    case 'erase': {
+      const { ids, payloads, forks } = record
+      if (forks === undefined) return [ids, payloads]
+      return [ids, payloads, forks.map(({ collection, ids: inFork }) => [collection, inFork])]
+    }
     case 'lost':
       return null
   }
@@ -144,7 +155,7 @@ function recordFrom(fields: unknown[], payload: unknown): OperationRecord {
     case 'create-collection':
     case 'modify-collection':
     case 'delete-collection':
-      return { ...base, type, ...collectionSubject(fields), state: collectionState(payload) }
+      return { ...base, type, ...collectionSubject(fields), ...collectionContent(payload) }
     case 'create-tenant':
       return { ...base, type, tenant: (payload as [string])[0] }
     case 'create-database':
@@ -174,8 +185,14 @@ function careFrom(
 ): object {
   const scope = collection === null ? null : uuidFromBytes(collection as Uint8Array)
   if (type === 'set-retention') return { type, scope, retention: JSON.parse(payload[0] as string) }
-  if (type === 'erase') return { type, scope, ids: payload[0], payloads: payload[1] }
+  if (type === 'erase')
+    return { type, scope, ids: payload[0], payloads: payload[1], ...erasedInForks(payload[2]) }
   return { type, scope, horizon: payload[0], versions: payload[1], payloads: payload[2] }
+}
+
+function erasedInForks(forks: unknown): Pick<EraseOperation, 'forks'> {
+  if (forks === undefined) return {}
+  return { forks: (forks as [string, string[]][]).map(([collection, ids]) => ({ collection, ids })) }
 }
 
 function recordSubject(fields: unknown[]): Omit<RecordOperation, 'position' | 'commit' | 'type' | 'state'> {
@@ -194,15 +211,18 @@ function recordState(payload: unknown): RecordOperation['state'] {
   return { vector, document: document ?? null, uri: uri ?? null, metadata: metadataOf(metadata) }
 }
 
-function collectionState(payload: unknown): CollectionOperation['state'] {
+function collectionContent(payload: unknown): Pick<CollectionOperation, 'state' | 'forkedFrom'> {
   const [name, tenant, database, metadata, configuration] = payload as string[]
-  return {
+  const state = {
     name: name!,
     tenant: tenant!,
     database: database!,
     metadata: metadataOf(metadata),
     configuration: JSON.parse(configuration!) as CollectionConfiguration,
   }
+  const [source, nextLabel, dimension] = (payload as unknown[]).slice(forkSourceAt)
+  if (source === undefined) return { state }
+  return { state, forkedFrom: { source, nextLabel, dimension } as ForkOrigin }
 }
 
 function metadataOf(json: string | null | undefined): Metadata | null {

@@ -1,5 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AbstractLevel } from 'abstract-level'
 import { AnnalsError, messageOf } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Entry, EntryRange, Handle, KeyRange } from './medium.ts'
 
 /** Any LevelDB-like database with binary keys and values. */
@@ -48,12 +50,29 @@ export class LevelHandle implements Handle {
   }
 
   async write(puts: readonly Entry[], removals: readonly Buffer[] = []): Promise<void> {
+    // `sync` is classic-level's own option, unknown to the abstract type and to the store in memory.
+    const sync = { sync: true } as object
+    if (puts.length > limits.batchedPerTurn) return this.#writeInTurns(puts, removals, sync)
     const operations = [
       ...puts.map(({ key, value }) => ({ type: 'put' as const, key, value })),
       ...removals.map((key) => ({ type: 'del' as const, key })),
     ]
-    // `sync` is classic-level's own option, unknown to the abstract type and to the store in memory.
-    await this.#db.batch(operations, { sync: true } as object)
+    await this.#db.batch(operations, sync)
+  }
+
+  /** The same for a large batch: LevelDB takes it in parts, and writes it as one. */
+  async #writeInTurns(puts: readonly Entry[], removals: readonly Buffer[], sync: object): Promise<void> {
+    const batch = this.#db.batch()
+    try {
+      for (const [index, { key, value }] of puts.entries()) {
+        if (index > 0 && index % limits.batchedPerTurn === 0) await nextTurn()
+        batch.put(key, value)
+      }
+      for (const key of removals) batch.del(key)
+      await batch.write(sync)
+    } finally {
+      await batch.close()
+    }
   }
 
   async compact({ gte, lt }: KeyRange): Promise<void> {

@@ -109,10 +109,12 @@ export class LevelOperationLog implements OperationLog {
     origin?: Origin,
   ): Promise<void> {
     const frontier = this.#frontier.clone()
-    const puts = frames.map(({ position, bytes, leaf }) => {
+    const puts: Entry[] = []
+    for (const [index, { position, bytes, leaf }] of frames.entries()) {
+      if (index > 0 && index % limits.batchedPerTurn === 0) await nextTurn()
       frontier.append(leaf)
-      return { key: recordKey(position), value: bytes }
-    })
+      puts.push({ key: recordKey(position), value: bytes })
+    }
     const head = { head: frontier.size, committedAt, peaks: [...frontier.peaks] }
     puts.push({ key: headKey, value: encodeHeadRecord(head) })
     const reached = origin === undefined ? null : { ...origin, head: frontier.size }

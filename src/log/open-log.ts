@@ -180,6 +180,8 @@ async function recover(
   if ((await knownStore(handle))?.storeId !== mark.storeId) throw error
   // The mark may be old: what is appended waits for the append before, so only the newest commit can be torn.
   if (!(await isInNewestCommit(handle, error.position))) throw error
+  // A commit of which a part is applied, a fork, was durable.
+  if (await isInsideCommit(handle, mark.position)) throw error
   return truncate(handle, options, report, mark.frontier.clone(), true)
 }
 
@@ -188,7 +190,17 @@ async function isInNewestCommit(handle: Handle, position: number): Promise<boole
   const end = await lastPosition(handle)
   for await (const { frame } of frames(handle, position, end))
     if (!(frame instanceof Error) && frame.record.commit.first > position) return false
-  return end - position < limits.recordsPerWriteMax
+  return end - position < limits.recordsPerForkMax
+}
+
+/** Whether more of its commit follows behind a position. */
+async function isInsideCommit(handle: Handle, position: number): Promise<boolean> {
+  for await (const { frame } of frames(handle, position - 1, position)) {
+    if (frame instanceof Error) return false
+    const { first, count } = frame.record.commit
+    return position < first + count - 1
+  }
+  return false
 }
 
 function isDamage(error: AnnalsError): boolean {

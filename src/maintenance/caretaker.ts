@@ -1,3 +1,4 @@
+import type { EraseCommand } from '../commands/command.ts'
 import type { Writer } from '../commands/writer.ts'
 import type { WriteOptions, WriteReceipt } from '../types.ts'
 import type { Redactor } from './redactor.ts'
@@ -62,10 +63,10 @@ export class Caretaker {
     return this.#alone(() => this.#vacuum(options, write))
   }
 
-  erase(collection: string, ids: string[], write: WriteOptions): Promise<Redacted> {
+  erase(what: Omit<EraseCommand, 'kind'>, write: WriteOptions): Promise<Redacted> {
     return this.#alone(async () => {
       const { receipt } = await this.#writer.submit({
-        command: { kind: 'erase', collection, ids },
+        command: { kind: 'erase', ...what },
         options: write,
       })
       return { receipt, bytes: await this.#redactor.finish() }

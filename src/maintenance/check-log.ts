@@ -4,6 +4,7 @@ import { MerkleFrontier } from '../log/merkle-tree.ts'
 import type { LogEntry, OperationLog } from '../log/operation-log.ts'
 import type { Commit, OperationRecord, RecordOperation } from '../types.ts'
 import { type Finding, finding } from './findings.ts'
+import { Lineage } from './lineage.ts'
 
 /** Damaged frames after which counting them serves nobody. */
 const damagedMax = 1_000
@@ -22,25 +23,28 @@ export async function* checkLog(
   const { head, frontier: expected } = log
   const frontier = new MerkleFrontier()
   const rules = new LogRules()
+  const lineage = new Lineage()
   let damaged = 0
   let page: OperationRecord[] = []
   for await (const found of readEach(log, head)) {
     if ('message' in found) {
       damaged += 1
       rules.forget()
+      lineage.noteGap()
       yield finding('frame_damaged', `position ${found.position}`, found.message)
       if (damaged === damagedMax) break
       continue
     }
     frontier.append(found.leaf)
+    lineage.note(found.record)
     page.push(found.record)
     yield* rules.check(found.record)
     if (page.length < limits.readAheadRecords) continue
-    yield* checkReferences(log, page)
+    yield* checkReferences(log, page, lineage)
     onRecords(found.record.position, head)
     page = []
   }
-  yield* checkReferences(log, page)
+  yield* checkReferences(log, page, lineage)
   yield* rules.end()
   onRecords(head, head)
   if (damaged === damagedMax)
@@ -131,6 +135,8 @@ class LogRules {
           'It was committed before the operation record that precedes it.',
         )
     }
+    if (record.type === 'create-collection' && record.forkedFrom !== undefined)
+      this.#nextLabels.set(record.collection, record.forkedFrom.nextLabel)
     if ('vectorAt' in record && record.type !== 'delete') yield* this.#checkLabel(record)
   }
 
@@ -176,6 +182,7 @@ function brokenCommit({ position, commit }: OperationRecord): Finding {
 async function* checkReferences(
   log: OperationLog,
   page: readonly OperationRecord[],
+  lineage: Lineage,
 ): AsyncGenerator<Finding> {
   const wanted = new Set<number>()
   for (const record of page) for (const at of referencesOf(record)) if (at < record.position) wanted.add(at)
@@ -189,7 +196,7 @@ async function* checkReferences(
     throw error
   }
   const at = new Map(found.map((record) => [record.position, record]))
-  for (const record of page) yield* checkReferencesOf(record, at)
+  for (const record of page) yield* checkReferencesOf(record, at, lineage)
 }
 
 function referencesOf(record: OperationRecord): number[] {
@@ -200,6 +207,7 @@ function referencesOf(record: OperationRecord): number[] {
 function* checkReferencesOf(
   record: OperationRecord,
   at: ReadonlyMap<number, OperationRecord>,
+  lineage: Lineage,
 ): Generator<Finding> {
   if (!('previous' in record)) return
   const where = `position ${record.position}`
@@ -211,9 +219,11 @@ function* checkReferencesOf(
       `The version before it does not stand at position ${record.previous}.`,
     )
   if (!('vectorAt' in record) || record.type === 'delete') return
-  if (!holds(record, record.vectorAt, at, 'vector'))
+  const holds = (position: number, part: 'vector' | 'document') =>
+    holdsPart(record, position === record.position ? record : at.get(position), part, lineage)
+  if (!holds(record.vectorAt, 'vector'))
     yield finding('reference_broken', where, `Its vector does not stand at position ${record.vectorAt}.`)
-  if (record.documentAt > 0 && !holds(record, record.documentAt, at, 'document'))
+  if (record.documentAt > 0 && !holds(record.documentAt, 'document'))
     yield finding('reference_broken', where, `Its document does not stand at position ${record.documentAt}.`)
 }
 
@@ -226,15 +236,15 @@ function isSameSubject(record: OperationRecord, before: OperationRecord | undefi
   return idOf(before) === idOf(record)
 }
 
-/** Whether the vector or document of a record stands where it says; content that was erased counts as there. */
-function holds(
+/** Whether `holder` has the vector or document that a record refers to; content that was erased counts as there. */
+function holdsPart(
   record: RecordOperation,
-  position: number,
-  at: ReadonlyMap<number, OperationRecord>,
+  holder: OperationRecord | undefined,
   part: 'vector' | 'document',
+  lineage: Lineage,
 ): boolean {
-  const holder = position === record.position ? record : at.get(position)
   if (holder?.type === 'lost') return true
-  if (holder === undefined || !('vectorAt' in holder) || !isSameSubject(record, holder)) return false
+  if (holder === undefined || !('vectorAt' in holder) || holder.recordId !== record.recordId) return false
+  if (!lineage.mayStandOn(record, holder.collection)) return false
   return holder.state === null ? holder.type !== 'delete' : holder.state[part] !== null
 }

@@ -22,6 +22,8 @@ export interface MetadataCheck {
   /** The database that is served from. */
   live: Database.Database
   derived: DerivedMetadata
+  /** Whether the live database is behind the log, and catching up. */
+  isApplying: () => boolean
   checked: Checked
   /** Whether what differs is put right at once. */
   mend: boolean
@@ -117,15 +119,16 @@ async function* checkFullText(check: MetadataCheck): AsyncGenerator<Finding> {
 }
 
 /** Lets others have the thread, then brings the derived tables to where the live ones are. */
-async function inStep({ derived, live, log }: MetadataCheck): Promise<void> {
+async function inStep({ derived, live, log, isApplying }: MetadataCheck): Promise<void> {
   const position = live
     .prepare<[], number>("SELECT position FROM checkpoints WHERE name = 'metadata'")
     .pluck()
   do {
     await nextTurn()
     await derived.catchUp()
-    // A write may have been applied meanwhile; a checkpoint that is wrong is not waited for.
-  } while (derived.position < Math.min(position.get() ?? 0, log.head))
+    // A write may have been applied meanwhile; a checkpoint that is wrong is not waited for. While a large fork is
+    // applied part by part, what is derived is ahead.
+  } while (derived.position < Math.min(position.get() ?? 0, log.head) || isApplying())
 }
 
 function rowFinding(difference: RowDifference): Finding {

@@ -147,21 +147,25 @@ interface Element {
 
 async function* compareVectors(
   { log, live }: SegmentCheck,
-  { key }: CollectionRow,
+  row: CollectionRow,
   space: Space,
   elements: readonly Element[],
   where: string,
 ): AsyncGenerator<Finding> {
-  const born = bornAt(live, key, elements[0]!.label, elements.at(-1)!.label)
+  const range = [elements[0]!.label, elements.at(-1)!.label] as const
+  const own = bornIn(live, row.key, ...range)
+  const born = new Map([...bornElsewhere(live, row, ...range), ...own])
   const positions = elements.map(({ label }) => born.get(label)).filter((at) => at !== undefined)
   const vectors = await loggedVectors(log, positions)
   for (const { label, vector } of elements) {
+    // What the collection itself has no record of may be there or not: it is never found.
+    if (!own.has(label) && isZero(vector)) continue
     const at = born.get(label)
     const logged = at === undefined ? null : vectors.get(at)
     // A damaged frame is told where it stands; what rests on it cannot be judged.
     if (logged === undefined) continue
     if (logged === null) {
-      if (vector.some((value) => value !== 0))
+      if (!isZero(vector))
         yield finding('vector_unaccounted', where, `The log no longer has the vector of label ${label}.`)
     } else if (!sameBits(prepare(space, logged), vector))
       yield finding('vector_differs', where, `The vector of label ${label} is not the one at position ${at}.`)
@@ -186,8 +190,48 @@ async function loggedVectors(
   return vectors
 }
 
+/**
+ * Where other collections of the fork family say that the vectors of these labels stand: a fork has the files of
+ * its source, and there may be labels in them that it never had; and what the source has let go of, a fork may
+ * still stand on. A label means the same in all that have inherited it.
+ */
+function bornElsewhere(
+  live: Database.Database,
+  row: CollectionRow,
+  first: number,
+  last: number,
+  seen: Set<number> = new Set([row.key]),
+): Map<number, number> {
+  const born = new Map<number, number>()
+  for (const { relative, upTo } of relativesOf(live, row)) {
+    const until = Math.min(last, upTo - 1)
+    if (seen.has(relative.key) || until < first) continue
+    seen.add(relative.key)
+    const found = [
+      ...bornElsewhere(live, relative, first, until, seen),
+      ...bornIn(live, relative.key, first, until),
+    ]
+    for (const [label, at] of found) born.set(label, at)
+  }
+  return born
+}
+
+/** The source of a fork and the forks of a collection, with the label up to which theirs are the same. */
+function relativesOf(
+  live: Database.Database,
+  { id, forked_from, inherited }: CollectionRow,
+): { relative: CollectionRow; upTo: number }[] {
+  const rows = live
+    .prepare<unknown[], CollectionRow>('SELECT * FROM collections WHERE id = ? OR forked_from = ?')
+    .all(forked_from, id)
+  return rows.map((relative) => ({
+    relative,
+    upTo: relative.id === forked_from ? inherited : relative.inherited,
+  }))
+}
+
 /** Where the vectors of a range of labels stand in the log. */
-function bornAt(
+function bornIn(
   live: Database.Database,
   collection: number,
   first: number,
@@ -221,6 +265,10 @@ function* unnamedFiles({ manifest, vectors }: SegmentCheck): Generator<Finding> 
     if (entry.isFile() && !named.has(file))
       yield finding('file_unnamed', `segments/${file}`, 'The manifest does not name it.')
   }
+}
+
+function isZero(vector: Float32Array): boolean {
+  return vector.every((value) => value === 0)
 }
 
 function sameBits(a: Float32Array, b: Float32Array): boolean {

@@ -85,19 +85,40 @@ export class Redactor {
     if (metadata.fold()) for (const position of done) catalog.closeRedaction(position)
   }
 
-  async #redactSegments({ scope, payloads }: VacuumOperation | EraseOperation): Promise<void> {
-    const { log, catalog, manifest, alone } = this.#parts
-    const row = catalog.everById(scope)
+  async #redactSegments({ payloads }: VacuumOperation | EraseOperation): Promise<void> {
+    const labels = new Map<string, number[]>()
+    for (const record of await this.#parts.log.readMany(payloads)) {
+      if (!('vectorAt' in record) || record.vectorAt !== record.position) continue
+      const known = labels.get(record.collection)
+      if (known === undefined) labels.set(record.collection, [record.label])
+      else known.push(record.label)
+    }
+    for (const [collection, gone] of labels) await this.#redactCollection(collection, gone)
+  }
+
+  /**
+   * The segments of the collection that a vector was given to, then those of its forks: their files may be the
+   * same. In this order, for a fork that is taken meanwhile gets files from which the vectors are gone already.
+   */
+  async #redactCollection(collection: string, labels: readonly number[]): Promise<void> {
+    const { catalog, manifest, alone } = this.#parts
+    const row = catalog.everById(collection)
     if (row === undefined) return
-    const labels = new Set<number>()
-    for (const record of await log.readMany(payloads))
-      if ('vectorAt' in record && record.vectorAt === record.position) labels.add(record.label)
-    await alone(row, async (index) => {
-      for (const segment of manifest.ofCollection(row.key)) {
-        const gone = [...labels].filter((label) => label >= segment.first_label && label < segment.next_label)
-        if (gone.length > 0) await this.#rebuild(row, index, segment, gone)
-      }
-    })
+    const goneOf = ({ first_label, next_label }: SegmentRow) =>
+      labels.filter((label) => label >= first_label && label < next_label)
+    if (manifest.ofCollection(row.key).some((segment) => goneOf(segment).length > 0))
+      await alone(row, async (index) => {
+        for (const segment of manifest.ofCollection(row.key)) {
+          const gone = goneOf(segment)
+          if (gone.length > 0) await this.#rebuild(row, index, segment, gone)
+        }
+      })
+    const lowest = labels.reduce((a, b) => Math.min(a, b))
+    for (const { id, inherited } of catalog.forksWithLabel(collection, lowest))
+      await this.#redactCollection(
+        id,
+        labels.filter((label) => label < inherited),
+      )
   }
 
   /** Builds a segment again, with zeros where the erased vectors were. */

@@ -43,7 +43,8 @@ export async function repair(parts: RepairParts, options: RepairOptions = {}): P
     onProgress?.({ step, done, total })
   }
   if (await logIsSound(parts, tell('log'))) {
-    const check = { log: parts.log, live: parts.metadata.db, checked: nothingChecked(), mend: true }
+    const { log, isApplying } = parts
+    const check = { log, isApplying, live: parts.metadata.db, checked: nothingChecked(), mend: true }
     for await (const found of verifyMetadata(check, tell('metadata')))
       if (isDerived(found)) repaired.push(found)
     // Labels may be other ones now: what is loaded or remembered is read anew.

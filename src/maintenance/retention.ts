@@ -2,8 +2,12 @@
  * Which superseded versions retention lets go, and which payloads of the log nobody needs then. Pure.
  */
 
+import { standsOn } from '../projections/metadata/rows.ts'
+
 /** One version of a record, by what it stands on. */
 export interface VersionSpan {
+  /** The `add` that its record began with. */
+  added: number
   /** The operation record that made it. */
   position: number
   vector_at: number
@@ -26,20 +30,24 @@ export interface VacuumPlan {
   payloads: number[]
 }
 
-/** What goes of one record. `versions` are all that it has, oldest first. */
-export function planRecordVacuum(versions: readonly VersionSpan[], rule: RetentionRule): VacuumPlan {
+/**
+ * What goes of one record. `versions` are all that it has, oldest first; `elsewhere` says what versions of other
+ * collections of the fork family stand on, and keep.
+ */
+export function planRecordVacuum(
+  versions: readonly VersionSpan[],
+  rule: RetentionRule,
+  elsewhere: readonly number[] = [],
+): VacuumPlan {
   const newest = versions.length - rule.keepNewest
   const goes = ({ died }: VersionSpan, index: number) =>
     died !== null && died <= rule.supersededBy && index < newest
   const dropped = versions.filter(goes)
-  const needed = new Set(versions.filter((version, index) => !goes(version, index)).flatMap(standsOn))
+  const kept = versions.filter((version, index) => !goes(version, index))
+  const needed = new Set([...kept.flatMap(standsOn), ...elsewhere])
   const payloads = new Set(dropped.flatMap(standsOn).filter((position) => !needed.has(position)))
   return {
     versions: dropped.map(({ died }) => died!),
     payloads: [...payloads].sort((a, b) => a - b),
   }
-}
-
-function standsOn({ position, vector_at, document_at }: VersionSpan): number[] {
-  return document_at > 0 ? [position, vector_at, document_at] : [position, vector_at]
 }

@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Subscription } from 'rxjs'
 import { messageOf } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
-import type { Manifest } from '../projections/metadata/manifest.ts'
+import type { Manifest, SegmentRow } from '../projections/metadata/manifest.ts'
 import type { CollectionRow } from '../projections/metadata/rows.ts'
 import type { Projector } from '../projections/projector.ts'
 import { SealedSegment, type SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
@@ -14,6 +14,7 @@ import type { VectorIndex } from '../projections/vectors/vector-index.ts'
 import type { DamagedSegment, VectorStore } from '../projections/vectors/vector-store.ts'
 import type { HnswConfiguration, OperationRecord } from '../types.ts'
 import { type LabelRange, planSealing } from './sealing-plan.ts'
+import { shareable, shareFiles } from './shared-segments.ts'
 
 export interface SealerParts {
   projector: Projector
@@ -21,6 +22,8 @@ export interface SealerParts {
   manifest: Manifest
   vectors: VectorStore
   builders: SegmentBuilders
+  /** Runs all of `work` as one SQLite transaction. */
+  transaction: (work: () => void) => void
   /** Told when nothing of a collection is left to seal. */
   rested: (row: CollectionRow) => void
   /** Told of failures; queries go on being answered exactly meanwhile. */
@@ -36,11 +39,15 @@ export interface SealerParts {
  * - One sealing at a time for each collection.
  * - A collection that nobody queries is not loaded for it: its segments are built from the log, row by row, and
  *   named in the manifest unless it was loaded meanwhile.
+ * - A fork begins with the segments of its source, as the same files under names of its own; what they do not
+ *   cover is sealed as in any collection. After a crash in between they are shared at the next opening.
  */
 export class Sealer {
   readonly #parts: SealerParts
   readonly #subscriptions: Subscription[]
   readonly #sealedUpTo = new Map<number, number>()
+  /** Forks that segments are being shared with. */
+  readonly #sharing = new Map<string, Promise<void>>()
   readonly #busy = new Map<string, Promise<void>>()
   /** After a failure: the label at which to try again. */
   readonly #retryAt = new Map<string, number>()
@@ -93,11 +100,30 @@ export class Sealer {
   }
 
   /** Runs `work` on a collection's index while nothing of it is being sealed or rebuilt. */
-  async alone<T>(row: CollectionRow, work: (index: VectorIndex) => Promise<T>): Promise<T> {
+  alone<T>(row: CollectionRow, work: (index: VectorIndex) => Promise<T>): Promise<T> {
+    return this.#alone(row, () => this.#parts.vectors.use(row, work))
+  }
+
+  /**
+   * Has a fork that has no segments yet share those of its source. Nothing happens where there is nothing to
+   * share; throws what the file system says.
+   */
+  async share(fork: CollectionRow): Promise<void> {
+    const source = this.#sourceToShare(fork)
+    if (source === undefined) return
+    const known = this.#sharing.get(fork.id)
+    if (known !== undefined) return known
+    // Both stand still meanwhile: the source's files are not replaced, and the fork's are not built.
+    const sharing = this.#alone(source, () => this.#alone(fork, () => this.#share(fork, source)))
+    this.#sharing.set(fork.id, sharing)
+    await sharing.finally(() => this.#sharing.delete(fork.id))
+  }
+
+  async #alone<T>(row: CollectionRow, work: () => Promise<T>): Promise<T> {
     this.#waiting.set(row.id, (this.#waiting.get(row.id) ?? 0) + 1)
     while (this.#busy.has(row.id)) await this.#busy.get(row.id)
     this.#waiting.set(row.id, this.#waiting.get(row.id)! - 1)
-    const result = this.#parts.vectors.use(row, work)
+    const result = work()
     const running = result.then(
       () => undefined,
       () => undefined,
@@ -130,7 +156,8 @@ export class Sealer {
   #look(records: readonly OperationRecord[]): void {
     const touched = new Set<string>()
     for (const record of records)
-      if ('vectorAt' in record && record.vectorAt === record.position) touched.add(record.collection)
+      if ('vectorAt' in record && (record.vectorAt === record.position || record.type === 'add'))
+        touched.add(record.collection)
     for (const id of touched) {
       const row = this.#parts.catalog.collectionById(id)
       if (row !== undefined) this.#consider(row)
@@ -141,6 +168,10 @@ export class Sealer {
     if (this.#stopped || this.#paused || this.#busy.has(row.id)) return
     if ((this.#waiting.get(row.id) ?? 0) > 0) return
     if (row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
+    if (this.#sourceToShare(row) !== undefined) {
+      this.share(row).catch((error: unknown) => this.#failed(row, 'Sharing segments with a fork', error))
+      return
+    }
     const { hnsw } = JSON.parse(row.configuration) as { hnsw: HnswConfiguration }
     if (planSealing(hnsw, this.#upTo(row.key), row.next_label).length === 0) return
     const { vectors } = this.#parts
@@ -159,13 +190,46 @@ export class Sealer {
 
   #run(row: CollectionRow, work: Promise<void>): void {
     const running = work
-      .catch((error: unknown) => {
-        if (this.#stopped) return
-        this.#retryAt.set(row.id, row.next_label + 1000)
-        this.#parts.warn(`Sealing the collection ${row.name} failed: ${messageOf(error)}`)
-      })
+      .catch((error: unknown) => this.#failed(row, 'Sealing the collection', error))
       .finally(() => this.#finished(row))
     this.#busy.set(row.id, running)
+  }
+
+  #failed(row: CollectionRow, what: string, error: unknown): void {
+    if (this.#stopped) return
+    this.#retryAt.set(row.id, row.next_label + 1000)
+    this.#parts.warn(`${what} ${row.name} failed: ${messageOf(error)}`)
+  }
+
+  /** The collection whose segments a fork can share: it has none of its own, and no labels that they lack. */
+  #sourceToShare(fork: CollectionRow): CollectionRow | undefined {
+    if (fork.forked_from === null || this.#upTo(fork.key) > 0) return undefined
+    const source = this.#parts.catalog.everById(fork.forked_from)
+    return source !== undefined && this.#toShare(fork, source).length > 0 ? source : undefined
+  }
+
+  #toShare(fork: CollectionRow, source: CollectionRow): SegmentRow[] {
+    return shareable(this.#parts.manifest.ofCollection(source.key), fork.inherited)
+  }
+
+  async #share(fork: CollectionRow, source: CollectionRow): Promise<void> {
+    const { manifest, vectors, transaction } = this.#parts
+    // Whoever waited longer may have sealed it.
+    if (this.#upTo(fork.key) > 0 || this.#stopped) return
+    const shared = this.#toShare(fork, source).map((segment) => ({
+      ...segment,
+      collection: fork.key,
+      file: `${fork.id}/${basename(segment.file)}`,
+      from: vectors.path(segment.file),
+    }))
+    await shareFiles(shared.map(({ from, file }) => ({ from, to: vectors.path(file) })))
+    if (this.#stopped) return
+    // From here to the end of the turn nothing can come in between.
+    transaction(() => {
+      for (const segment of shared) manifest.add(segment)
+    })
+    this.#sealedUpTo.set(fork.key, shared.at(-1)?.next_label ?? 0)
+    vectors.forget(fork.id)
   }
 
   #finished({ id }: CollectionRow): void {

@@ -3,7 +3,7 @@ import type { OperationLog } from '../log/operation-log.ts'
 import type { Pins } from '../log/pins.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
-import type { CollectionRow } from '../projections/metadata/rows.ts'
+import { type CollectionRow, standsOn } from '../projections/metadata/rows.ts'
 import { resolvePoint } from '../readers/as-of.ts'
 import { planRecordVacuum, type RetentionRule, type VacuumPlan } from './retention.ts'
 
@@ -29,9 +29,10 @@ export interface VacuumParts {
 
 /** What retention lets go now, collection by collection, in steps of bounded size. Reads only. */
 export async function* planVacuum(parts: VacuumParts): AsyncGenerator<VacuumStep, void, undefined> {
+  const gone = new Set<number>()
   for (const row of parts.catalog.allCollections()) {
     const rule = await ruleFor(parts, row)
-    if (rule !== null) yield* planCollection(parts.records, row, rule)
+    if (rule !== null) yield* planCollection(parts, row, rule, gone)
   }
 }
 
@@ -50,17 +51,21 @@ function oldestPin({ pins, catalog }: VacuumParts): number | undefined {
   return positions.length === 0 ? undefined : Math.min(...positions)
 }
 
+/** `gone`: versions of fork families that steps before have let go, by the position that superseded them. */
 function* planCollection(
-  records: RecordTable,
+  { records, catalog }: VacuumParts,
   row: CollectionRow,
   rule: RetentionRule,
+  gone: Set<number>,
 ): Generator<VacuumStep> {
+  const family = catalog.family(row.id)
   let step: VacuumStep = { collection: row.id, horizon: row.horizon, versions: [], payloads: [] }
   for (const id of records.idsSupersededBy(row.key, rule.supersededBy)) {
     const live = records.live(row.key, id)
     const superseded = records.versionsOf(row.key, id)
     const versions = live === undefined ? superseded : [...superseded, { ...live, died: null }]
-    const plan = planRecordVacuum(versions, rule)
+    const plan = planRecordVacuum(versions, rule, keptElsewhere(records, family, id, gone))
+    if (family.length > 0) for (const died of plan.versions) gone.add(died)
     for (const died of plan.versions) step.horizon = Math.max(step.horizon, died)
     step.versions.push(...plan.versions)
     step.payloads.push(...plan.payloads)
@@ -69,4 +74,18 @@ function* planCollection(
     step = { collection: row.id, horizon: row.horizon, versions: [], payloads: [] }
   }
   if (step.versions.length > 0) yield step
+}
+
+/** What the versions of an id in other collections of the family stand on. A dry run has let none of them go. */
+function keptElsewhere(
+  records: RecordTable,
+  family: readonly CollectionRow[],
+  id: string,
+  gone: ReadonlySet<number>,
+): number[] {
+  return family.flatMap(({ key }) => {
+    const live = records.live(key, id)
+    const superseded = records.versionsOf(key, id).filter(({ died }) => !gone.has(died))
+    return [...superseded, ...(live === undefined ? [] : [live])].flatMap(standsOn)
+  })
 }

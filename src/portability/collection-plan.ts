@@ -66,6 +66,7 @@ export interface CheckedPlan {
   /** Its name in the source. */
   name: string
   changed: (state: CollectionState) => CollectionState
+  configuration: CollectionChanges['configuration'] | null
   embeddingFunction: EmbeddingFunction | null
   keepVectors: boolean
   transform: Transform | null
@@ -84,6 +85,7 @@ export class CollectionPlans {
   readonly #forAll: CollectionChanges
   readonly #names: ReadonlyMap<string, CollectionState>
   readonly #plans = new Map<string, CheckedPlan | null>()
+  readonly #sources = new Map<string, string>()
 
   constructor(
     choice: CollectionChoice | undefined,
@@ -107,6 +109,27 @@ export class CollectionPlans {
   /** The plan of a collection that was begun before; one that was not is left out. */
   of(id: string): CheckedPlan | null {
     return this.#plans.get(id) ?? null
+  }
+
+  /** Remembers of what a collection is a fork. */
+  noteFork(fork: string, source: string): void {
+    this.#sources.set(fork, source)
+  }
+
+  /**
+   * Whether a fork stays a fork: then it stands on what its source holds in the target. So the source must be
+   * carried over, too, and be changed in the same way.
+   */
+  keepsFork(fork: string): boolean {
+    const plan = this.of(fork)
+    const source = this.of(this.#sources.get(fork) ?? '')
+    if (plan === null || source === null) return false
+    return (
+      plan.transform === source.transform &&
+      plan.embeddingFunction === source.embeddingFunction &&
+      plan.keepVectors === source.keepVectors &&
+      JSON.stringify(plan.configuration) === JSON.stringify(source.configuration)
+    )
   }
 
   #choose(id: string, state: CollectionState): CollectionPlan | null {
@@ -156,5 +179,5 @@ function checkPlan(name: string, plan: CollectionPlan): CheckedPlan {
     const described = embeddingFunction === null ? {} : { embedding_function: describe(embeddingFunction) }
     return { ...state, name: newName ?? state.name, configuration: { ...replaced, ...described } }
   }
-  return { name, changed, embeddingFunction, keepVectors, transform }
+  return { name, changed, configuration: configuration ?? null, embeddingFunction, keepVectors, transform }
 }

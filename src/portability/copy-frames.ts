@@ -37,7 +37,7 @@ export async function copyFrames(
     await target.writer.exclusive(async () => {
       await target.projector.catchUp()
       await target.log.appendFrames(group, origin?.(reached))
-      applyTo(
+      await applyTo(
         target,
         group.map((frame) => frame.record()),
       )
@@ -49,9 +49,9 @@ export async function copyFrames(
 }
 
 /** Derives from what was just appended. Throws `projection_failed`: the log is ahead then, and catches up later. */
-export function applyTo({ projector }: CopyTarget, records: readonly OperationRecord[]): void {
+export async function applyTo({ projector }: CopyTarget, records: readonly OperationRecord[]): Promise<void> {
   try {
-    projector.apply(records)
+    await projector.apply(records)
   } catch (error) {
     throw new AnnalsError('projection_failed', `The target cannot be made readable: ${messageOf(error)}`, {
       fate: 'durable',

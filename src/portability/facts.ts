@@ -1,6 +1,6 @@
 import { AnnalsError } from '../errors.ts'
 import type { OperationLog } from '../log/operation-log.ts'
-import type { Fact, OperationRecord, PutFact, RecordOperation } from '../types.ts'
+import type { CollectionOperation, Fact, OperationRecord, PutFact, RecordOperation } from '../types.ts'
 
 /** What an operation record says, freed of its place; `null` for one that says nothing about the content. */
 export function factOf(record: OperationRecord): Fact | null {
@@ -15,7 +15,7 @@ export function factOf(record: OperationRecord): Fact | null {
     case 'create-collection':
     case 'modify-collection':
     case 'delete-collection':
-      return { type: record.type, collection: record.collection, state: record.state }
+      return collectionFact(record)
     case 'delete':
       return { type: 'delete', collection: record.collection, recordId: record.recordId }
     case 'add':
@@ -27,13 +27,19 @@ export function factOf(record: OperationRecord): Fact | null {
   }
 }
 
+function collectionFact({ type, collection, state, forkedFrom }: CollectionOperation): Fact {
+  return { type, collection, state, ...(forkedFrom !== undefined && { forkedFrom: forkedFrom.source }) }
+}
+
 /** An erased record is no fact any more. */
-function putFact({ position, collection, recordId, vectorAt, documentAt, state }: RecordOperation) {
+function putFact(record: RecordOperation): PutFact | null {
+  const { type, position, collection, recordId, vectorAt, documentAt, state } = record
   if (state === null) return null
   const document = documentAt === 0 ? null : documentAt === position ? state.document : undefined
   const vector = vectorAt === position ? (state.vector ?? undefined) : undefined
   const { uri, metadata } = state
-  return { type: 'put' as const, collection, recordId, vector, document, uri, metadata }
+  const inherits = type === 'add' && vectorAt !== position
+  return { type: 'put', collection, recordId, vector, document, uri, metadata, ...(inherits && { inherits }) }
 }
 
 /** Content of a record, gathered from where it stands in a log. */

@@ -1,4 +1,4 @@
-import { carryOver } from '../commands/carry-over.ts'
+import { carryOver, takenOver } from '../commands/carry-over.ts'
 import { place } from '../commands/decide.ts'
 import type { Draft } from '../commands/decision.ts'
 import { PendingState } from '../commands/pending-state.ts'
@@ -66,7 +66,7 @@ export class HistoryWriter {
     const batch: Batch = { state: new PendingState(catalog, records), head: log.head, records: [] }
     for (const commit of commits) await this.#decide(batch, commit)
     await log.append(batch.records, this.#origin(commits.at(-1)!.position))
-    if (batch.records.length > 0) applyTo(this.#target, batch.records)
+    if (batch.records.length > 0) await applyTo(this.#target, batch.records)
     this.#head = log.head
   }
 
@@ -102,7 +102,7 @@ export class HistoryWriter {
   }
 
   async #compared(batch: Batch, fact: PutFact): Promise<PutFact> {
-    const live = batch.state.record(fact.collection, fact.recordId)
+    const live = batch.state.record(fact.collection, fact.recordId) ?? takenOver(fact, batch.state)
     if (live === null) return fact
     const read = async (position: number) => pending(batch, position) ?? this.#target.log.read(position)
     return reduced(fact, await contentAt(read, live))

@@ -132,7 +132,9 @@ async function decider(run: Run, until: number) {
 async function meetCollections({ source, report }: Run, plans: CollectionPlans): Promise<void> {
   for await (const frame of source.frames({ after: 0, until: report.source.position })) {
     const record = frame.record()
-    if (record.type === 'create-collection') plans.begin(record.collection, record.state)
+    if (record.type !== 'create-collection') continue
+    plans.begin(record.collection, record.state)
+    if (record.forkedFrom !== undefined) plans.noteFork(record.collection, record.forkedFrom.source)
   }
 }
 

@@ -8,7 +8,7 @@ import { AnnalsError, messageOf, show } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import { plainMetadata } from '../metadata-form.ts'
-import type { Fact, Metadata, OperationRecord, PutFact, RecordOperation } from '../types.ts'
+import type { CollectionFact, Fact, Metadata, OperationRecord, PutFact, RecordOperation } from '../types.ts'
 import { checkMetadata, mergeMetadata } from '../validation/metadata.ts'
 import { checkObject, checkText, checkVector, invalid, isPlainObject } from '../validation/values.ts'
 import type { CheckedPlan, CollectionPlans, TransformedRecord } from './collection-plan.ts'
@@ -58,9 +58,28 @@ async function changedFact(
   const plan =
     fact.type === 'create-collection' ? plans.begin(fact.collection, fact.state) : plans.of(fact.collection)
   if (plan === null) return null
-  if ('state' in fact) return { ...fact, state: plan.changed(fact.state) }
-  if (fact.type === 'delete' || plan.transform === null) return fact
-  return transformOne(record as RecordOperation, fact, plan, read)
+  if ('state' in fact) return changedCollection(fact, plan, plans)
+  if (fact.type === 'delete') return fact
+  if (plan.transform !== null) return transformOne(record as RecordOperation, fact, plan, read)
+  return fact.inherits === true && !plans.keepsFork(fact.collection)
+    ? materialised(record as RecordOperation, fact, read)
+    : fact
+}
+
+function changedCollection(fact: CollectionFact, plan: CheckedPlan, plans: CollectionPlans): Fact {
+  const { forkedFrom, ...rest } = fact
+  if (forkedFrom !== undefined) plans.noteFork(fact.collection, forkedFrom)
+  const keeps = forkedFrom !== undefined && plans.keepsFork(fact.collection)
+  return { ...rest, state: plan.changed(fact.state), ...(keeps && { forkedFrom }) }
+}
+
+/** A fork whose source is not carried over, or otherwise, holds its vectors and documents itself. */
+async function materialised(
+  record: RecordOperation,
+  { inherits, ...fact }: PutFact,
+  read: OperationLog['read'],
+): Promise<PutFact> {
+  return { ...fact, ...(await contentAt(read, record)) }
 }
 
 async function transformOne(
@@ -69,7 +88,7 @@ async function transformOne(
   plan: CheckedPlan,
   read: OperationLog['read'],
 ): Promise<Fact> {
-  const { collection, recordId, uri, metadata } = fact
+  const { collection, recordId, uri, metadata, inherits } = fact
   const at = async (position: number) => (position === record.position ? record : read(position))
   const { vector, document } = await contentAt(at, record)
   const { position, commit } = record
@@ -84,7 +103,7 @@ async function transformOne(
     committedAt: commit.committedAt,
   })
   if (answer === null) return { type: 'delete', collection, recordId }
-  return { type: 'put', collection, recordId, ...answer, whole: true }
+  return { type: 'put', collection, recordId, ...answer, whole: true, ...(inherits && { inherits }) }
 }
 
 /** What a transform hands on as it got it stays as exact as it was. */

@@ -1,7 +1,7 @@
 import { type Observable, Subject } from 'rxjs'
 import { limits } from '../limits.ts'
 import { MerkleFrontier } from '../log/merkle-tree.ts'
-import type { LogEntry, OperationLog } from '../log/operation-log.ts'
+import type { OperationLog } from '../log/operation-log.ts'
 import type { OperationRecord } from '../types.ts'
 import type { MetadataProjection } from './metadata/metadata-projection.ts'
 import type { VectorStore } from './vectors/vector-store.ts'
@@ -9,20 +9,25 @@ import type { VectorStore } from './vectors/vector-store.ts'
 /**
  * Feeds the log to the projections, in order, and tells everybody who listens.
  *
- * What holds: metadata and vectors are changed in the same turn of the event loop, so a read that does not
- * wait in between sees both or neither; subscribers are told after both.
+ * What holds:
+ * - Metadata and vectors are changed in the same turn of the event loop, so a read that does not wait in between
+ *   sees both or neither; subscribers are told after both.
+ * - `position` is the end of a commit, also while a fork is applied in parts.
  */
 export class Projector {
   readonly #log: OperationLog
   readonly #metadata: MetadataProjection
   readonly #vectors: VectorStore
   readonly #commits = new Subject<readonly OperationRecord[]>()
+  #position: number
+  #isApplying = false
   #isClosed = false
 
   constructor(log: OperationLog, metadata: MetadataProjection, vectors: VectorStore) {
     this.#log = log
     this.#metadata = metadata
     this.#vectors = vectors
+    this.#position = metadata.position
   }
 
   /** Whatever was applied, right after it became visible; in order, without gaps. */
@@ -30,31 +35,44 @@ export class Projector {
     return this.#commits
   }
 
-  /** The last position that every projection has applied. */
+  /** The end of the last commit that every projection has applied. */
   get position(): number {
-    return this.#metadata.position
+    return this.#position
   }
 
-  /** Applies what the log has just appended: the records up to its head. */
-  apply(records: readonly OperationRecord[]): void {
-    this.#applyUpTo(records, this.#log.frontier)
+  /** Applies what the log has just appended: the records up to its head. All but large forks in this turn. */
+  async apply(records: readonly OperationRecord[]): Promise<void> {
+    if (records.length > limits.groupRecordsMax && records.some(beginsFork)) await this.catchUp()
+    else this.#applyUpTo(records, this.#log.frontier)
   }
 
   /**
-   * Applies what the log holds and the projections lack, whole commits at a time, with a turn of the event loop
-   * between two of them. Cheap when there is nothing to do.
+   * Applies what the log holds and the projections lack, whole commits at a time, or parts of a fork, with a
+   * turn of the event loop between two of them. Cheap when there is nothing to do.
    */
   async catchUp(onProgress?: (position: number, head: number) => void): Promise<void> {
-    if (this.position === this.#log.head) return
+    if (this.#metadata.position === this.#log.head) return
+    this.#isApplying = true
+    try {
+      await this.#catchUp(onProgress)
+    } finally {
+      this.#isApplying = false
+    }
+  }
+
+  async #catchUp(onProgress?: (position: number, head: number) => void): Promise<void> {
     const frontier = this.#metadata.mark?.frontier ?? new MerkleFrontier()
     let batch: OperationRecord[] = []
     let bytes = 0
-    for await (const entry of this.#log.range({ after: this.position })) {
+    let fork = this.#metadata.hidden
+    for await (const entry of this.#log.range({ after: this.#metadata.position })) {
+      const { first } = entry.record.commit
+      if (beginsFork(entry.record)) fork = first
       frontier.append(entry.leaf)
       batch.push(entry.record)
       bytes += sizeOf(entry.record)
       const full = batch.length >= limits.replayBatchRecords || bytes >= limits.readAheadBytes
-      if (!full || !endsCommit(entry)) continue
+      if (!full || !(endsCommit(entry.record) || first === fork)) continue
       this.#applyUpTo(batch, frontier)
       batch = []
       bytes = 0
@@ -62,6 +80,11 @@ export class Projector {
     }
     this.#applyUpTo(batch, frontier)
     onProgress?.(this.position, this.#log.head)
+  }
+
+  /** Whether it is behind the log, and working on it. */
+  get isApplying(): boolean {
+    return this.#isApplying
   }
 
   get isClosed(): boolean {
@@ -78,6 +101,8 @@ export class Projector {
     if (records.length === 0) return
     this.#metadata.apply({ storeId: this.#log.storeId, records, frontier })
     this.#vectors.apply(records)
+    const newest = records.at(-1)!
+    if (endsCommit(newest)) this.#position = newest.position
     this.#commits.next(records)
   }
 }
@@ -89,6 +114,10 @@ function sizeOf(record: OperationRecord): number {
   return 256 + (vector?.byteLength ?? 0) + 2 * (document?.length ?? 0)
 }
 
-function endsCommit({ record: { position, commit } }: LogEntry): boolean {
+function endsCommit({ position, commit }: OperationRecord): boolean {
   return position === commit.first + commit.count - 1
+}
+
+function beginsFork(record: OperationRecord): boolean {
+  return record.type === 'create-collection' && record.forkedFrom !== undefined
 }

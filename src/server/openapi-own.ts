@@ -31,7 +31,15 @@ const careSchemas: Readonly<Record<string, JsonSchema>> = {
     vectors: count,
   }),
   CompactPayload: closed({ 'recallMin?': number }),
-  ErasePayload: closed({ collection: { type: 'string', description: 'Name or UUID.' }, ids: array(string) }),
+  ErasePayload: closed({
+    collection: { type: 'string', description: 'Name or UUID.' },
+    ids: array(string),
+    'forks?': {
+      type: 'boolean',
+      description:
+        'Erase in other collections of the fork family, too, where they stand on the same content.',
+    },
+  }),
   WriteReceipt: object({ position: count, committedAt: instant, count }),
   Erasure: object({ receipt: ref('WriteReceipt'), bytes: count, certificate: nullable(map(anything)) }),
   Retention: closed({

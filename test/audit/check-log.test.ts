@@ -36,6 +36,32 @@ function update(position: number, previous: number, changes: Partial<RecordOpera
   return operation(position, { type: 'update', state, ...kept, ...changes })
 }
 
+const content = { tenant: 't', database: 'd', metadata: null, configuration: {} as never }
+
+/** The creation of a collection; of a fork where a source is named. */
+function creation(position: number, id: string, source?: string): OperationRecord {
+  const origin = { source: source ?? '', nextLabel: 3, dimension: 1 }
+  return {
+    position,
+    commit: commit(position),
+    type: 'create-collection',
+    collection: id,
+    previous: 0,
+    state: { name: 'name', ...content },
+    ...(source !== undefined && { forkedFrom: origin }),
+  }
+}
+
+/** A record that a fork has taken over from `vectorAt`. */
+function takenOver(
+  position: number,
+  vectorAt: number,
+  changes: Partial<RecordOperation> = {},
+): RecordOperation {
+  const state = { vector: null, document: null, uri: null, metadata: null }
+  return operation(position, { collection: other, recordId: `r${vectorAt}`, vectorAt, state, ...changes })
+}
+
 async function logOf(records: OperationRecord[]): Promise<OperationLog> {
   const options = { env: systemEnv, mark: async () => null, recovery: 'absolute' as const }
   const { log } = await openLog(new MemoryMedium(), options)
@@ -49,6 +75,21 @@ async function findings(records: OperationRecord[]): Promise<[string, string][]>
 }
 
 describe('a log', () => {
+  test('with forks of forks that follow all rules has no finding', async () => {
+    const again = '4f1c7f0a-0000-4000-8000-000000000002'
+    const records = [
+      creation(1, collection),
+      operation(2),
+      creation(3, other, collection),
+      takenOver(4, 2),
+      operation(5, { collection: other, label: 3 }),
+      creation(6, again, other),
+      takenOver(7, 2, { collection: again }),
+      takenOver(8, 5, { collection: again, label: 3 }),
+    ]
+    expect(await findings(records)).toEqual([])
+  })
+
   test('that follows all rules has no finding', async () => {
     const deleted = operation(5, {
       type: 'delete',
@@ -123,6 +164,30 @@ describe('a log', () => {
         ['previous_broken', 'position 2'],
         ['reference_broken', 'position 2'],
       ],
+    ],
+    [
+      'a vector that stands in a collection that it is no fork of',
+      [creation(1, collection), operation(2), creation(3, other), takenOver(4, 2)],
+      [['reference_broken', 'position 4']],
+    ],
+    [
+      'a vector that a fork took over from another record',
+      [
+        creation(1, collection),
+        operation(2),
+        creation(3, other, collection),
+        takenOver(4, 2, { recordId: 'x' }),
+      ],
+      [['reference_broken', 'position 4']],
+    ],
+    [
+      'a label of a fork that is its source’s',
+      [
+        creation(1, collection),
+        creation(2, other, collection),
+        operation(3, { collection: other, label: 2 }),
+      ],
+      [['label_broken', 'position 3']],
     ],
     [
       'a vector that stands nowhere',

@@ -1,33 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Client, type Collection, PersistentClient } from '../../src/index.ts'
 import { filesHolding, vectorOf } from './files.ts'
+import { runAndKill } from './run-and-kill.ts'
 
 const cycles = Number(process.env.ANNALS_KILL_CYCLES ?? 10)
-const child = fileURLToPath(new URL('./children/care.js', import.meta.url))
-
-/** Runs the child and kills it a while after it has begun; answers whether it was done before. */
-async function runAndKill(folder: string, operation: string, afterMs: number): Promise<boolean> {
-  const running = spawn(process.execPath, [child, folder, operation], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let output = ''
-  running.stdout.on('data', (chunk: Buffer) => {
-    output += chunk.toString()
-  })
-  const ended = once(running, 'exit')
-  while (!output.includes('started')) await Promise.race([ended, sleep(2)])
-  await Promise.race([ended, sleep(afterMs)])
-  running.kill('SIGKILL')
-  await ended
-  return output.includes('done')
-}
 
 /** The same operation once more, to its end. */
 async function repeat(operation: string, client: Client, people: Collection, folder: string): Promise<void> {

@@ -3,6 +3,7 @@ import { describeClient, type TopicName } from './suite.ts'
 
 const topics: readonly TopicName[] = [
   'collections',
+  'forks',
   'records',
   'numbers',
   'metadata filters',

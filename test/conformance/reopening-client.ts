@@ -22,6 +22,7 @@ const clientReads = ['stats', 'heartbeat', 'version', 'getMaxBatchSize', 'countC
 const catalogReads = ['getTenant', 'getDatabase', 'listDatabases'] as const
 const clientWrites = ['deleteCollection', 'createTenant', 'createDatabase', 'deleteDatabase'] as const
 const collectionReads = ['get', 'query', 'search', 'count', 'peek'] as const
+const presentReads = ['forkCount', 'getIndexingStatus'] as const
 const collectionWrites = ['add', 'update', 'upsert', 'delete', 'modify'] as const
 
 /** A client whose store is closed, moved and opened again between a write and the next read. */
@@ -127,8 +128,12 @@ function wrapped(behind: Behind, first: Collection, on: Client, given: Given): C
       ]),
     )
   const collection = {
-    ...methods(collectionReads, 'read'),
+    ...methods([...collectionReads, ...presentReads], 'read'),
     ...methods(collectionWrites, 'write'),
+    fork: (...args: Parameters<Collection['fork']>) =>
+      behind.write(async (writing) =>
+        wrapped(behind, await handles.call(writing, (handle) => handle.fork(...args)), writing, given),
+      ),
     history: (...args: Parameters<Collection['history']>) =>
       feed(behind, async (reading) => (await handles.on(reading)).history(...args)),
     changes: (...args: Parameters<Collection['changes']>) => {

@@ -15,6 +15,7 @@ const past: readonly TopicName[] = ['write options', 'order', 'time', 'history',
 export const moved: Scope = {
   topics: [
     'collections',
+    'forks',
     'records',
     'numbers',
     ...filters,
@@ -30,6 +31,7 @@ export const moved: Scope = {
 export const movedBriefly: Scope = {
   topics: [
     'collections',
+    'forks',
     'records',
     'numbers',
     'queries',
@@ -53,7 +55,7 @@ export const movedSmall: Scope = {
 
 /**
  * An export holds the records of one collection as they are. So no topic is run that is about what came before
- * (time, history, changes), about who wrote it and under which key (write options), about the order of
+ * (time, history, changes, forks), about who wrote it and under which key (write options), about the order of
  * operations, or about positions (validation and lifecycle count them).
  */
 export const imports: Scope = {

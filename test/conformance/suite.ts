@@ -5,6 +5,7 @@ import { collections } from './topics/collections.ts'
 import { conditional } from './topics/conditional.ts'
 import { embeddingFunctions } from './topics/embedding-functions.ts'
 import { documentFilters, metadataFilters } from './topics/filters.ts'
+import { forks } from './topics/forks.ts'
 import { history } from './topics/history.ts'
 import { lifecycle } from './topics/lifecycle.ts'
 import { numbers } from './topics/numbers.ts'
@@ -19,6 +20,7 @@ import { writeOptions } from './topics/write-options.ts'
 
 const topics = {
   collections,
+  forks,
   records,
   numbers,
   'metadata filters': metadataFilters,

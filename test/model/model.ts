@@ -31,6 +31,9 @@ export interface Version {
   died: number | null
   /** Its content may be gone from the log (`vacuumed`), or must be (`erased`). */
   gone: 'vacuumed' | 'erased' | null
+  /** Where its embedding and its document stand; 0 for none. */
+  embeddingAt: number
+  documentAt: number
 }
 
 type State = readonly ModelRecord[]
@@ -97,7 +100,9 @@ export class CollectionModel {
         metadata: merged(before?.metadata ?? null, input.metadata),
       }
       state = before === null ? [...state, after] : state.map((one) => (one === before ? after : one))
-      this.#note(this.#clock.head + ++count, before === null ? 'add' : 'update', before, after)
+      const position = this.#clock.head + ++count
+      const places = placesOf(input, position, before && this.history.get(input.id)!.at(-1)!)
+      this.#note(position, before === null ? 'add' : 'update', before, after, places)
     }
     this.#commit(state, count)
     return count
@@ -113,20 +118,42 @@ export class CollectionModel {
     return this.#remove(this.now.filter(selects).slice(0, limit))
   }
 
-  /** Takes records out of all of history. Answers how many operations that takes. */
-  erase(ids: readonly string[]): number {
-    const known = ids.filter((id) => this.history.has(id))
-    if (known.length === 0) return 0
-    const live = known.flatMap((id) => this.now.filter((record) => record.id === id))
-    for (const [index, before] of live.entries())
-      this.#note(this.#clock.head + index + 1, 'delete', before, null)
-    for (const version of known.flatMap((id) => this.history.get(id)!)) version.gone = 'erased'
+  /** A collection that begins with the records of this one: the creation, then an `add` for each. */
+  fork(id: string): CollectionModel {
+    const position = this.#clock.head + 1
+    this.#clock.commit(1 + this.now.length)
+    const fork = new CollectionModel(id, this.space, this.#clock)
+    fork.states = [{ position: this.#clock.head, state: this.now }]
+    for (const [index, record] of this.now.entries()) {
+      const { embeddingAt, documentAt } = this.history.get(record.id)!.at(-1)!
+      fork.#note(position + 1 + index, 'add', null, record, { embeddingAt, documentAt })
+    }
+    return fork
+  }
+
+  /** Positions of the content that versions of a record stand on which the tables still have. */
+  standsOn(id: string): Set<number> {
+    const kept = this.history.get(id)?.filter(({ after, gone }) => after !== null && gone === null) ?? []
+    return new Set(
+      kept.flatMap((one) => [one.position, one.embeddingAt, one.documentAt]).filter((at) => at > 0),
+    )
+  }
+
+  /** Deletes what is live of records that are erased, from a position on; answers how many operations that takes. */
+  deleteErased(ids: readonly string[], position: number): number {
+    const live = ids.flatMap((id) => this.now.filter((record) => record.id === id))
+    for (const [index, before] of live.entries()) this.#note(position + index, 'delete', before, null)
+    return live.length
+  }
+
+  /** Takes records out of all of history, once the commit that says so is made. */
+  forget(ids: readonly string[]): void {
+    for (const version of ids.flatMap((id) => this.history.get(id)!)) version.gone = 'erased'
     this.states = this.states.map(({ position, state }) => ({
       position,
-      state: state.filter(({ id }) => !known.includes(id)),
+      state: state.filter(({ id }) => !ids.includes(id)),
     }))
-    this.#commit(this.now, live.length + 1)
-    return live.length + 1
+    this.states.push({ position: this.#clock.head, state: this.now })
   }
 
   /** Lets superseded versions go, but for the newest of each record; answers how many. Takes no position. */
@@ -162,12 +189,23 @@ export class CollectionModel {
     type: Version['type'],
     before: ModelRecord | null,
     after: ModelRecord | null,
+    places: Places = { embeddingAt: 0, documentAt: 0 },
   ): void {
     const { id } = (after ?? before)!
     const known = this.history.get(id) ?? []
     const last = known.at(-1)
     if (last !== undefined) last.died ??= position
-    this.history.set(id, [...known, { position, type, before, after, died: null, gone: null }])
+    this.history.set(id, [...known, { position, type, before, after, died: null, gone: null, ...places }])
+  }
+}
+
+type Places = Pick<Version, 'embeddingAt' | 'documentAt'>
+
+/** Where what a write leaves stands: here, or where it stood before. */
+function placesOf({ embedding, document }: Input, position: number, before: Places | null): Places {
+  return {
+    embeddingAt: embedding === null ? before!.embeddingAt : position,
+    documentAt: document === null ? (before?.documentAt ?? 0) : position,
   }
 }
 

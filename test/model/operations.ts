@@ -46,7 +46,8 @@ export type Other =
   | { kind: 'untag'; name: string }
   | { kind: 'retain'; which: number | null; versions: number | null }
   | { kind: 'vacuum' }
-  | { kind: 'erase'; which: number; ids: string[] }
+  | { kind: 'erase'; which: number; ids: string[]; forks: boolean }
+  | { kind: 'fork'; which: number; name: string }
   | { kind: 'reopen'; rebuild: boolean }
   | { kind: 'flush' }
 export type Operation = Write | Read | Other
@@ -146,7 +147,16 @@ const weighted: [number, fc.Arbitrary<Operation>][] = [
     }),
   ],
   [1, fc.record({ kind: kind('vacuum') })],
-  [1, fc.record({ kind: kind('erase'), which, ids: fc.uniqueArray(id, { minLength: 1, maxLength: 3 }) })],
+  [
+    1,
+    fc.record({
+      kind: kind('erase'),
+      which,
+      ids: fc.uniqueArray(id, { minLength: 1, maxLength: 3 }),
+      forks: fc.boolean(),
+    }),
+  ],
+  [2, fc.record({ kind: kind('fork'), which, name })],
   [2, fc.record({ kind: kind('reopen'), rebuild: fc.boolean() })],
   [3, fc.record({ kind: kind('flush') })],
 ]

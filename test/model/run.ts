@@ -197,11 +197,15 @@ export class Run {
       }
       case 'erase': {
         const { id, model: erased } = await this.#entry(operation.which)
-        const { ids } = operation
-        const receipt = client.erase({ collection: id, ids }).then((erasure) => erasure.receipt)
-        this.#expect(receipt, erased.erase(ids))
+        const { ids, forks } = operation
+        const receipt = client.erase({ collection: id, ids, forks }).then((erasure) => erasure.receipt)
+        const count = model.erase(erased, ids, forks)
+        if (count === null) return refused(receipt, 'conflict')
+        this.#expect(receipt, count)
         return this.settle()
       }
+      case 'fork':
+        return this.#fork(operation.which, operation.name)
       case 'reopen':
         return this.#reopen(operation.rebuild)
       default:
@@ -235,6 +239,19 @@ export class Run {
     const { head, committedAt } = await this.#client.stats()
     expect(head).toBe(this.model.clock.head)
     this.#times.set(head, committedAt)
+  }
+
+  async #fork(which: number, name: string): Promise<void> {
+    const { id, model: source } = await this.#entry(which)
+    const forking = this.#handles.get(id)!.fork({ name })
+    if (this.model.named(name) !== undefined) return refused(forking, 'collection_exists')
+    const handle = await forking
+    this.#handles.set(handle.id, handle)
+    this.model.fork(id, handle.id, name)
+    const { head, committedAt } = await this.#client.stats()
+    expect(head).toBe(this.model.clock.head)
+    this.#times.set(head, committedAt)
+    expect(await handle.forkCount()).toBe(this.model.forksOf(source))
   }
 
   /** What to hand to `asOf`, and the position that it stands for. */

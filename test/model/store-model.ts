@@ -14,6 +14,7 @@ export class StoreModel {
   readonly tags = new Map<string, number>()
   /** Every collection that ever was, in the order of creation. */
   readonly everCreated: CollectionModel[] = []
+  readonly #families = new Map<CollectionModel, Set<CollectionModel>>()
   readonly #catalogs: { position: number; entries: readonly Entry[] }[] = [{ position: 0, entries: [] }]
   /** Versions kept, by UUID, or under the empty string for the whole store; `null` is for ever. */
   readonly #retentions = new Map<string, number | null>()
@@ -36,6 +37,67 @@ export class StoreModel {
     const model = new CollectionModel(id, space, this.clock)
     this.everCreated.push(model)
     this.#note([...this.live, { id, name, metadata, model }])
+  }
+
+  /** Answers how many operations it takes. */
+  fork(source: string, id: string, name: string): number {
+    const { model, metadata } = this.live.find((entry) => entry.id === source)!
+    const fork = model.fork(id)
+    this.everCreated.push(fork)
+    this.#families.set(fork, this.#familyOf(model))
+    this.#familyOf(model).add(fork)
+    this.#note([...this.live, { id, name, metadata, model: fork }])
+    return 1 + fork.now.length
+  }
+
+  forksOf(model: CollectionModel): number {
+    const [, ...forks] = this.#familyOf(model)
+    return forks.filter((fork) => this.live.some((entry) => entry.model === fork)).length
+  }
+
+  /**
+   * Takes records out of all of history: with `forks` out of that of whoever stands on the same content, too.
+   * Answers how many operations that takes; `null` when somebody does and `forks` was not said.
+   */
+  erase(erased: CollectionModel, ids: readonly string[], forks: boolean): number | null {
+    const known = ids.filter((id) => erased.history.has(id))
+    if (known.length === 0) return 0
+    const reached = new Map<CollectionModel, string[]>([[erased, []]])
+    for (const id of known)
+      for (const model of this.#reachedFrom(erased, id))
+        reached.set(model, [...(reached.get(model) ?? []), id])
+    if (reached.size > 1 && !forks) return null
+    let count = 0
+    for (const [model, of] of this.#inOrder(reached))
+      count += model.deleteErased(of, this.clock.head + count + 1)
+    this.clock.commit(count + 1)
+    for (const [model, of] of reached) model.forget(of)
+    return count + 1
+  }
+
+  /** First the one that was asked for, then the others in the order of their creation. */
+  #inOrder(reached: Map<CollectionModel, string[]>): [CollectionModel, string[]][] {
+    const [first, ...rest] = reached
+    return [first!, ...rest.sort(([a], [b]) => this.everCreated.indexOf(a) - this.everCreated.indexOf(b))]
+  }
+
+  /** Whoever stands on what a collection ever held under an id, and so on from there. */
+  #reachedFrom(first: CollectionModel, id: string): CollectionModel[] {
+    const reached = [first]
+    for (const model of reached) {
+      const positions = (model.history.get(id) ?? []).map(({ position }) => position)
+      const own = new Set([...positions, ...model.standsOn(id)])
+      for (const other of this.#familyOf(first))
+        if (!reached.includes(other) && [...other.standsOn(id)].some((at) => own.has(at))) reached.push(other)
+    }
+    return reached
+  }
+
+  /** The collection that it began with, first, and all of its forks. */
+  #familyOf(model: CollectionModel): Set<CollectionModel> {
+    const known = this.#families.get(model) ?? new Set([model])
+    this.#families.set(model, known)
+    return known
   }
 
   /** What is absent stays as it is. */

@@ -64,6 +64,22 @@ describe('the client', () => {
     expect(await client.countCollections()).toBe(0)
   })
 
+  test('forks collections, counts forks, asks how far graphs are built', async () => {
+    const { client, notes } = await filled()
+    const copy = await notes.fork({ name: 'copy' })
+    await copy.delete({ ids: ['a'] })
+    expect(await copy.count()).toBe(2)
+    expect(await notes.count()).toBe(3)
+    const { ids, documents } = await copy.query({ queryTexts: ['bananas'], nResults: 1 })
+    expect([ids, documents]).toEqual([[['b']], [['banana']]])
+    expect([await notes.forkCount(), await copy.forkCount()]).toEqual([1, 1])
+    const status = { op_indexing_progress: 1, num_unindexed_ops: 0, num_indexed_ops: 3, total_ops: 3 }
+    expect(await copy.getIndexingStatus()).toEqual(status)
+    await expect(notes.fork({ name: 'copy' })).rejects.toThrow(ChromaUniqueError)
+    await client.deleteCollection({ name: 'notes' })
+    expect((await client.getCollection({ name: 'copy' })).id).toBe(copy.id)
+  })
+
   test('creates, finds, lists and deletes collections', async () => {
     const { client } = await connected()
     const made = await client.createCollection({

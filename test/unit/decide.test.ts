@@ -344,3 +344,106 @@ describe('decisions', () => {
     expect(drafts).toMatchObject([{ vectorAt: here }])
   })
 })
+
+describe('fork', () => {
+  const fork = (name: string) => ({ kind: 'fork' as const, source: notes, name })
+  const erase = (collection: string, ids: string[], forks = false) => ({
+    kind: 'erase' as const,
+    collection,
+    ids,
+    forks,
+  })
+  const two = given(
+    create('notes', { metadata: { topic: 'x' } }),
+    put('add', record('ada', { ...vector(1, 2), document: 'first', ...about({ born: 1815 }) })),
+    put('add', record('bob', vector(3, 4)), record('cyd', vector(5, 6))),
+    put('update', record('ada', { ...about({ died: 1852 }), uri: 'file:a' })),
+    remove({ ids: ['cyd'] }),
+  )
+  const forked = two.and(fork('copy'))
+  /** Its creation stands at position 7. */
+  const copy = 'new-id-7'
+
+  test('is a creation that names the source, and an add for each live record that points into the log', () => {
+    two.when(fork('copy')).follows(
+      {
+        type: 'create-collection',
+        collection: copy,
+        previous: 0,
+        state: { name: 'copy', metadata: { topic: 'x' }, configuration },
+        forkedFrom: { source: notes, nextLabel: 3, dimension: 2 },
+      },
+      {
+        type: 'add',
+        collection: copy,
+        recordId: 'ada',
+        label: 0,
+        previous: 0,
+        vectorAt: 2,
+        documentAt: 2,
+        state: { vector: null, document: null, uri: 'file:a', metadata: { born: 1815, died: 1852 } },
+      },
+      { type: 'add', recordId: 'bob', label: 1, vectorAt: 3, documentAt: 0, state: { metadata: null } },
+    )
+  })
+
+  test('of an empty collection is the creation alone', () => {
+    given(create('notes'))
+      .when(fork('copy'))
+      .follows({ forkedFrom: { source: notes, nextLabel: 0, dimension: null } })
+  })
+
+  test('goes on with labels behind those of the source', () => {
+    forked
+      .when({ ...put('add', record('dan', vector(7, 8))), collection: copy })
+      .follows({ label: 3, vectorAt: 10 })
+  })
+
+  test('changes and deletes what it took over, and the source keeps it', () => {
+    forked
+      .when({ ...put('update', record('ada', about({ born: null }))), collection: copy })
+      .follows({ label: 0, previous: 8, vectorAt: 2, documentAt: 2, state: { metadata: { died: 1852 } } })
+    forked
+      .and({ ...remove({ ids: ['ada'] }), collection: copy })
+      .when(put('update', record('ada', about({ born: 1 }))))
+      .follows({ previous: 5, vectorAt: 2 })
+  })
+
+  test('needs a free name, a source, and the source where the caller expects it', () => {
+    two.when(fork('notes')).isRefused('collection_exists', 'notes')
+    given().when(fork('copy')).isRefused('collection_not_found', notes)
+    two.when(fork('copy'), 5).isRefused('conflict', '6', '5')
+    two.when(fork('copy'), 6).follows({}, {}, {})
+  })
+
+  test('makes an erasure name who else stands on the content, on either side', () => {
+    forked.when(erase(notes, ['ada'])).isRefused('conflict', '"copy"', copy)
+    forked.when(erase(copy, ['ada'])).isRefused('conflict', '"notes"', notes)
+  })
+
+  test('lets an erasure take the family with it, in one commit', () => {
+    forked
+      .when(erase(notes, ['ada'], true))
+      .follows(
+        { type: 'delete', collection: notes, recordId: 'ada' },
+        { type: 'delete', collection: copy, recordId: 'ada' },
+        { type: 'erase', scope: notes, payloads: [2, 5, 8], forks: [{ collection: copy, ids: ['ada'] }] },
+      )
+  })
+
+  test('is no matter for an erasure of what it never held', () => {
+    const [, erasure] = forked
+      .and(put('add', record('dan', vector(7, 8))))
+      .when(erase(notes, ['cyd', 'dan']))
+      .follows({ type: 'delete', recordId: 'dan' }, { type: 'erase', payloads: [4, 10] })
+    expect(erasure).not.toHaveProperty('forks')
+  })
+
+  test('of a fork shares with both', () => {
+    const again = forked.and({ kind: 'fork', source: copy, name: 'again' })
+    again
+      .when({ kind: 'fork', source: copy, name: 'more' })
+      .follows({ forkedFrom: { source: copy, nextLabel: 3 } }, { label: 0, vectorAt: 2 }, { label: 1 })
+    again.when(erase(copy, ['bob'])).isRefused('conflict', '"notes"', '"again"')
+  })
+})

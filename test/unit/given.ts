@@ -5,7 +5,13 @@
 import { expect } from 'vitest'
 import type { Command } from '../../src/commands/command.ts'
 import { decide, place } from '../../src/commands/decide.ts'
-import type { CollectionHead, Decision, DecisionState, LiveRecord } from '../../src/commands/decision.ts'
+import type {
+  CollectionHead,
+  Decision,
+  DecisionState,
+  ForkedRecord,
+  LiveRecord,
+} from '../../src/commands/decision.ts'
 import { AnnalsError, type ErrorCode } from '../../src/errors.ts'
 import type { Filter } from '../../src/filter/filter.ts'
 import { matchesFilter } from '../../src/filter/match-filter.ts'
@@ -19,6 +25,8 @@ interface Folded {
   dead: boolean
   live: Map<string, LiveRecord & { added: number; document: string | null }>
   newest: Map<string, number>
+  /** Positions of the payloads that its versions ever stood on. */
+  stoodOn: Map<string, Set<number>>
 }
 
 /** Folds operation records into what decisions ask for. */
@@ -74,8 +82,25 @@ export class FoldedState implements DecisionState {
     return this.#collections.get(id)?.head ?? null
   }
 
-  payloads(): number[] {
-    return []
+  payloads(collection: string, id: string): number[] {
+    const positions = this.#collections.get(collection)?.stoodOn.get(id) ?? new Set()
+    return [...positions].sort((a, b) => a - b)
+  }
+
+  family(collection: string): CollectionHead[] {
+    const rootOf = (id: string): string => {
+      const source = this.everCollection(id)?.forkedFrom
+      return source == null ? id : rootOf(source)
+    }
+    return [...this.#collections.values()]
+      .map(({ head }) => head)
+      .filter(({ id }) => id !== collection && rootOf(id) === rootOf(collection))
+  }
+
+  recordsToFork(collection: string): ForkedRecord[] {
+    return [...this.#collections.get(collection)!.live]
+      .sort(([, a], [, b]) => a.added - b.added)
+      .map(([id, { added, document, ...record }]) => ({ id, ...record }))
   }
 
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[] {
@@ -95,9 +120,12 @@ export class FoldedState implements DecisionState {
       this.#databases.set(`${record.tenant}/${record.database}`, record.databaseId)
     else if (record.type === 'delete-database') this.#databases.delete(`${record.tenant}/${record.database}`)
     else if (record.type === 'create-collection') {
-      const head = { id: record.collection, ...record.state, dimension: null, changed: position }
-      const fresh = { head: { ...head, lastPosition: position, nextLabel: 0 }, dead: false }
-      this.#collections.set(record.collection, { ...fresh, live: new Map(), newest: new Map() })
+      const { source = null, nextLabel = 0, dimension = null } = record.forkedFrom ?? {}
+      const places = { created: position, changed: position }
+      const head = { id: record.collection, ...record.state, dimension, ...places }
+      const fresh = { head: { ...head, lastPosition: position, nextLabel, forkedFrom: source }, dead: false }
+      const maps = { live: new Map(), newest: new Map(), stoodOn: new Map() }
+      this.#collections.set(record.collection, { ...fresh, ...maps })
     } else if ('collection' in record) this.#applyInside(record, this.#collections.get(record.collection)!)
   }
 
@@ -109,9 +137,12 @@ export class FoldedState implements DecisionState {
     else Object.assign(head, record.state, { changed: record.position })
   }
 
-  #applyToRecord(record: RecordOperation, { head, live, newest }: Folded): void {
+  #applyToRecord(record: RecordOperation, { head, live, newest, stoodOn }: Folded): void {
     const { recordId, position, label, vectorAt, documentAt, state } = record
     newest.set(recordId, position)
+    const stands = stoodOn.get(recordId) ?? new Set()
+    stoodOn.set(recordId, stands)
+    if (state !== null) for (const at of [position, vectorAt, documentAt]) if (at > 0) stands.add(at)
     if (state === null) {
       live.delete(recordId)
       return

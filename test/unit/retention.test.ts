@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { mergePlan } from '../../src/maintenance/merge-plan.ts'
 import { planRecordVacuum, type VersionSpan } from '../../src/maintenance/retention.ts'
+import { shareable } from '../../src/maintenance/shared-segments.ts'
 
 const version = (
   position: number,
@@ -8,6 +9,7 @@ const version = (
   vector_at = position,
   document_at = position,
 ): VersionSpan => ({
+  added: 1,
   position,
   vector_at,
   document_at,
@@ -48,6 +50,48 @@ describe('which versions of a record go', () => {
       versions: [8],
       payloads: [1, 2, 3],
     })
+  })
+})
+
+describe('which payloads of a fork family go', () => {
+  const all = { supersededBy: 100, keepNewest: 0 }
+  // The source added the record at 1; a fork took it over at 5, and changed its metadata at 7.
+  const forked = { added: 5, position: 5, vector_at: 1, document_at: 1, died: 7 }
+  const changed = { ...forked, position: 7, died: null }
+
+  test('none that another collection stands on', () => {
+    const plan = planRecordVacuum([version(1, 4), version(4, null)], all, [5, 1])
+    expect(plan).toEqual({ versions: [4], payloads: [] })
+  })
+
+  test('not the add by which a fork took over what a version stands on', () => {
+    expect(planRecordVacuum([forked, changed], all)).toEqual({ versions: [7], payloads: [] })
+  })
+
+  test('that add goes with the last version, though its own went before', () => {
+    const last = [{ ...changed, died: 9 }]
+    expect(planRecordVacuum(last, all)).toEqual({ versions: [9], payloads: [1, 5, 7] })
+    const replaced = [
+      { ...changed, died: 8 },
+      { ...version(8, null), added: 5 },
+    ]
+    expect(planRecordVacuum(replaced, all)).toEqual({ versions: [8], payloads: [1, 5, 7] })
+  })
+})
+
+describe('which segments a fork shares', () => {
+  const segment = (first_label: number, next_label: number) => ({ first_label, next_label })
+  const all = [segment(0, 40), segment(40, 100), segment(100, 120)]
+
+  test('all that hold no label of later, from the beginning', () => {
+    expect(shareable(all, 120)).toEqual(all)
+    expect(shareable(all, 119)).toEqual(all.slice(0, 2))
+    expect(shareable(all, 39)).toEqual([])
+  })
+
+  test('none behind a gap', () => {
+    expect(shareable(all.slice(1), 120)).toEqual([])
+    expect(shareable([all[0]!, all[2]!], 120)).toEqual(all.slice(0, 1))
   })
 })
 

@@ -82,7 +82,7 @@ describe('a transaction', () => {
     ['changed', [put('update', record('ada', 9, 9))]],
     ['deleted', [remove('ada')]],
     ['deleted and added', [remove('ada'), put('add', record('ada', 1, 1))]],
-    ['erased', [{ kind: 'erase', collection: notes, ids: ['ada'] }]],
+    ['erased', [{ kind: 'erase', collection: notes, forks: false, ids: ['ada'] }]],
   ])('conflicts with a record that was read and %s since', (_, commands) => {
     const since = commands.reduce((log, command) => log.and(command), twoRecords)
     const upsert: TransactionWrite = { kind: 'upsert', records: [record('new', 1, 1)] }

@@ -1,7 +1,12 @@
 import { Diff, type RecordDifference } from '../../audit/diff.ts'
 import type { QueryExplanation } from '../../audit/explain-query.ts'
 import type { PutCommand } from '../../commands/command.ts'
-import { validateDelete, validateModify, validateWriteOptions } from '../../commands/validate.ts'
+import {
+  validateDelete,
+  validateFork,
+  validateModify,
+  validateWriteOptions,
+} from '../../commands/validate.ts'
 import type { EmbeddingFunction } from '../../embedding/embedding-function.ts'
 import type { ReindexOptions, ReindexReport } from '../../maintenance/reindexer.ts'
 import { ChangeFeed, type ChangeOptions } from '../../readers/changes.ts'
@@ -14,13 +19,15 @@ import {
 } from '../../validation/configuration.ts'
 import { formatPoint } from '../../wire/point.ts'
 import { decodeCollection, encodeFilters, encodeQuery, encodeRecords } from '../../wire/records.ts'
-import { decodeExplanation } from '../../wire/results.ts'
+import { decodeExplanation, shaped } from '../../wire/results.ts'
 import { encodeWriteOptions } from '../../wire/write-headers.ts'
 import type {
   AddRecords,
   Collection,
   ConditionalTransaction,
   DeleteOptions,
+  ForkOptions,
+  IndexingStatus,
   ModifyOptions,
   PutRecords,
   QueryOptions,
@@ -80,6 +87,31 @@ export class RemoteCollection extends RemoteCollectionView implements Collection
     }, options)
     await this.#refresh()
     return receipt
+  }
+
+  fork(options: ForkOptions, write?: WriteOptions): Promise<Collection> {
+    return this.session.order.run(
+      async () => {
+        const call = {
+          method: 'POST' as const,
+          path: this.path('fork'),
+          body: { new_name: validateFork(options) },
+        }
+        return { call, checked: validateWriteOptions(write), transport: this.session.transport() }
+      },
+      async ({ call, checked, transport }) => {
+        const { body } = await sendWrite(transport, call, checked)
+        return new RemoteCollection(this.session, decodeCollection(body), this.embeddingFunction)
+      },
+    )
+  }
+
+  async forkCount(): Promise<number> {
+    return shaped<{ count: number }>(await this.#get('fork_count'), 'a number of forks').count
+  }
+
+  async getIndexingStatus(): Promise<IndexingStatus> {
+    return shaped<IndexingStatus>(await this.#get('indexing_status'), 'an indexing status')
   }
 
   async reindex(
@@ -143,6 +175,10 @@ export class RemoteCollection extends RemoteCollectionView implements Collection
       const path = this.path(kind, kind === 'upsert' ? { partial: true } : {})
       return { method: 'POST', path, body: encodeRecords(records) }
     }, options)
+  }
+
+  async #get(route: string): Promise<unknown> {
+    return (await this.session.transport().json({ method: 'GET', path: this.path(route) })).body
   }
 
   /** Makes the call at once, and sends it in its turn. */

@@ -52,7 +52,7 @@ const collectionsAt = `
          CASE WHEN c.changed <= @at THEN c.name ELSE v.name END AS name,
          CASE WHEN c.changed <= @at THEN c.metadata ELSE v.metadata END AS metadata,
          CASE WHEN c.changed <= @at THEN c.configuration ELSE v.configuration END AS configuration,
-         c.dimension, c.changed
+         c.dimension, c.changed, c.forked_from, c.inherited
     FROM collections c
     LEFT JOIN collection_versions v ON c.changed > @at
      AND v.died = (SELECT min(died) FROM collection_versions WHERE collection = c.key AND died > @at)
@@ -175,6 +175,45 @@ export class Catalog {
       name,
       name,
     ).map(({ id }) => id)
+  }
+
+  /**
+   * The other collections of a fork family, live or deleted: whatever it is a fork of, and all forks of that.
+   * Empty for a collection that is no fork and has none.
+   */
+  family(id: string): CollectionRow[] {
+    return this.#all<CollectionRow>(
+      `WITH RECURSIVE
+         above (id) AS (
+           SELECT ? UNION SELECT c.forked_from FROM collections c JOIN above USING (id)
+            WHERE c.forked_from IS NOT NULL),
+         family (id) AS (
+           SELECT id FROM above
+           UNION SELECT c.id FROM collections c JOIN family f ON c.forked_from = f.id)
+       SELECT * FROM collections WHERE id IN (SELECT id FROM family) AND id <> ? ORDER BY key`,
+      id,
+      id,
+    )
+  }
+
+  /** The forks among these collections and all that they were taken of: the positions of their creation. */
+  ancestry(ids: readonly string[]): number[] {
+    return this.#all<{ key: number }>(
+      `WITH RECURSIVE above (id) AS (
+         SELECT value FROM json_each(?) UNION
+         SELECT c.forked_from FROM collections c JOIN above USING (id) WHERE c.forked_from IS NOT NULL)
+       SELECT key FROM collections WHERE id IN (SELECT id FROM above) AND forked_from IS NOT NULL ORDER BY key`,
+      JSON.stringify(ids),
+    ).map(({ key }) => key)
+  }
+
+  /** Forks that were taken of a collection while it had given out a label: there it names the same vector. */
+  forksWithLabel(id: string, label: number): CollectionRow[] {
+    return this.#all<CollectionRow>(
+      'SELECT * FROM collections WHERE forked_from = ? AND inherited > ? ORDER BY key',
+      id,
+      label,
+    )
   }
 
   /** Every collection that ever was, deleted ones included. */

@@ -40,6 +40,8 @@ const erasedState: RecordState = { vector: null, document: null, uri: null, meta
  * - `records` holds just the live versions; what an update or delete supersedes moves to `record_versions`.
  * - A log that recovery had to mend is applied like any other: where it has lost a deletion, whatever takes
  *   the place of what was deleted supersedes it.
+ * - A fork's commit may be applied in several batches, as it may be very large: its collection counts as deleted
+ *   until the last record of the commit is applied. All other commits are applied whole.
  * - `documents_fts` and the metadata tables hold just what belongs to rows of `records`.
  */
 export class MetadataProjection implements Projection {
@@ -47,6 +49,8 @@ export class MetadataProjection implements Projection {
   readonly #apply: (batch: Batch) => void
   readonly #collectionKeys = new Map<string, number>()
   #deltas = new Map<number, CollectionDelta>()
+  /** The collection whose fork is being applied. */
+  #hidden: number | null = null
   #position: number
 
   constructor(db: Database.Database) {
@@ -54,7 +58,13 @@ export class MetadataProjection implements Projection {
     this.#position = this.mark?.position ?? 0
     this.#apply = db.transaction((batch: Batch) => {
       this.#deltas = new Map()
-      for (const record of batch.records) this.#applyOne(record)
+      this.#hidden = this.hidden
+      for (const record of batch.records) {
+        // Recovery may have lost the end of a fork's commit.
+        if (record.commit.first !== this.#hidden) this.#showFork()
+        this.#applyOne(record)
+        if (record.position === record.commit.first + record.commit.count - 1) this.#showFork()
+      }
       this.#writeDeltas()
       this.#writeCheckpoint(batch)
     })
@@ -62,6 +72,11 @@ export class MetadataProjection implements Projection {
 
   get position(): number {
     return this.#position
+  }
+
+  /** Position at which the fork begins that is applied in part; `null` when none is. */
+  get hidden(): number | null {
+    return this.#statements.hiddenCollection.get()?.key ?? null
   }
 
   /** What the checkpoint row remembers of the log; `null` in a fresh file. */
@@ -145,29 +160,55 @@ export class MetadataProjection implements Projection {
       this.#statements.dropVersions.run(key, versions)
       this.#statements.raiseHorizon.run(record.horizon, key)
     } else {
-      const ids = JSON.stringify(record.ids)
-      this.#statements.keepEndsOf.run(key, ids)
-      this.#statements.dropVersionsOf.run(key, ids)
+      this.#dropAll(key, record.ids)
+      for (const { collection, ids } of record.forks ?? []) this.#dropAllIn(collection, ids, record.position)
     }
     this.#deltaOf(key).lastPosition = record.position
     this.#statements.rememberRedaction.run(record.position)
   }
 
-  #applyToCollection({ type, collection, position, state }: CollectionOperation): void {
-    const metadata = state.metadata === null ? null : metadataText(state.metadata)
-    const configuration = JSON.stringify(state.configuration)
+  #dropAllIn(collection: string, ids: readonly string[], position: number): void {
+    const key = this.#keyOf(collection)
+    if (key === undefined) return
+    this.#dropAll(key, ids)
+    this.#deltaOf(key).lastPosition = position
+  }
+
+  /** Nothing is left of what the records were: they are deleted by then. */
+  #dropAll(key: number, ids: readonly string[]): void {
+    const list = JSON.stringify(ids)
+    this.#statements.keepEndsOf.run(key, list)
+    this.#statements.dropVersionsOf.run(key, list)
+  }
+
+  #createCollection({ collection, position, state, forkedFrom }: CollectionOperation): void {
+    const { tenant, database, name, metadata, configuration } = state
+    this.#freeName(position, position, state)
+    this.#statements.createCollection.run({
+      key: position,
+      id: collection,
+      tenant,
+      database,
+      name,
+      metadata: metadata === null ? null : metadataText(metadata),
+      configuration: JSON.stringify(configuration),
+      dimension: forkedFrom?.dimension ?? null,
+      died: forkedFrom === undefined ? null : position,
+      source: forkedFrom?.source ?? null,
+      nextLabel: forkedFrom?.nextLabel ?? 0,
+    })
+    if (forkedFrom !== undefined) this.#hidden = position
+  }
+
+  #showFork(): void {
+    if (this.#hidden !== null) this.#statements.showCollection.run(this.#hidden)
+    this.#hidden = null
+  }
+
+  #applyToCollection(record: CollectionOperation): void {
+    const { type, collection, position, state } = record
     if (type === 'create-collection') {
-      const { tenant, database, name } = state
-      this.#freeName(position, position, state)
-      this.#statements.createCollection.run({
-        key: position,
-        id: collection,
-        tenant,
-        database,
-        name,
-        metadata,
-        configuration,
-      })
+      this.#createCollection(record)
       return
     }
     const key = this.#keyOf(collection)
@@ -181,6 +222,8 @@ export class MetadataProjection implements Projection {
     }
     this.#freeName(position, key, state)
     this.#statements.keepCollectionVersion.run(position, key)
+    const metadata = state.metadata === null ? null : metadataText(state.metadata)
+    const configuration = JSON.stringify(state.configuration)
     this.#statements.modifyCollection.run({ key, position, name: state.name, metadata, configuration })
   }
 
@@ -208,7 +251,8 @@ export class MetadataProjection implements Projection {
   #add(collection: number, record: RecordOperation, delta: CollectionDelta): void {
     const { position, recordId, label, vectorAt, documentAt } = record
     if (record.previous > 0) this.#delete(collection, record, delta)
-    const { document, uri, metadata } = record.state ?? erasedState
+    const { uri, metadata } = record.state ?? erasedState
+    const document = this.#documentOf(collection, record)
     const json = metadata === null ? null : metadataText(metadata)
     this.#statements.insertRecord.run(
       position,
@@ -225,6 +269,12 @@ export class MetadataProjection implements Projection {
     this.#insertMetadata(position, collection, metadata)
     if (document !== null) this.#statements.indexDocument.run(position, indexable(document))
     delta.liveRecords += 1
+  }
+
+  /** A fork's records do not hold their documents; at this point of the log the source's rows do. */
+  #documentOf(collection: number, { recordId, position, documentAt, state }: RecordOperation): string | null {
+    if (documentAt === 0 || documentAt === position) return state?.document ?? null
+    return this.#statements.inheritedDocument.get(recordId, collection, documentAt)?.document ?? null
   }
 
   #update(collection: number, record: RecordOperation): void {

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3'
 import type { Filter } from '../../filter/filter.ts'
 import { filterToSql, type SqlValue } from './filter-to-sql.ts'
-import type { VersionRow } from './rows.ts'
+import { standsOn, type VersionRow } from './rows.ts'
 
 /** Which live records of a collection a read is about. */
 export interface Selection {
@@ -118,10 +118,8 @@ export class RecordTable {
     const positions = new Set<number>()
     const live = this.live(collection, id)
     const superseded = this.versionsOf(collection, id)
-    for (const { position, vector_at, document_at } of live === undefined
-      ? superseded
-      : [...superseded, live])
-      for (const at of [position, vector_at, document_at]) if (at > 0) positions.add(at)
+    for (const version of live === undefined ? superseded : [...superseded, live])
+      for (const at of standsOn(version)) positions.add(at)
     return [...positions].sort((a, b) => a - b)
   }
 
@@ -155,6 +153,13 @@ export class RecordTable {
     const sql = 'SELECT max(died) AS died FROM record_versions WHERE collection = ? AND id = ? AND died <= ?'
     const row = this.#prepared(sql).get(collection, id, at) as { died: number | null }
     return row.died ?? 0
+  }
+
+  /** A page of the live records in the order of labels: those after a label. */
+  pageLive(collection: number, label: number, limit: number): VersionRow[] {
+    const sql = `SELECT ${columns} FROM records r
+      WHERE r.collection = ? AND r.label > ? ORDER BY r.label LIMIT ?`
+    return this.#prepared(sql).all(collection, label, limit) as VersionRow[]
   }
 
   /** Live records whose version stood at `at` already: a page in the order of ids, those after `id`. */

@@ -22,6 +22,10 @@ export interface CollectionRow {
   live_records: number
   /** Points before this position cannot be answered any more; 0 when all can. */
   horizon: number
+  /** UUID of the collection that it is a fork of; `null` for one that is none. */
+  forked_from: string | null
+  /** Labels below this one are those of `forked_from`, and name the same vectors. */
+  inherited: number
 }
 
 /** One version of a record: a row of `records` (live) or of `record_versions` (superseded). */
@@ -38,6 +42,21 @@ export interface VersionRow {
   document?: string | null
   uri: string | null
   metadata: string | null
+}
+
+/**
+ * The positions of the payloads that a version stands on. Where a fork took its vector or document over, that is
+ * the `add` by which it did so, too: it alone tells a replay without the source that the record is there.
+ */
+export function standsOn({
+  added,
+  position,
+  vector_at,
+  document_at,
+}: Pick<VersionRow, 'added' | 'position' | 'vector_at' | 'document_at'>): number[] {
+  const isTakenOver = vector_at < added || (document_at > 0 && document_at < added)
+  const positions = document_at > 0 ? [position, vector_at, document_at] : [position, vector_at]
+  return isTakenOver ? [...positions, added] : positions
 }
 
 /** The public form of a collection row. */

@@ -10,10 +10,12 @@
  * - Positions are unique in the store, so `collections.key` (position of the creation) and
  *   `record_versions.died` (position of the superseding operation record) are keys without a counter.
  * - Deleting a collection only sets `died`: its rows stay, and as-of reads before that position use them.
+ * - A fork's labels below `inherited` are those of the collection `forked_from`. Until its last record is applied
+ *   its `died` is its own `key`, so that nobody sees a part of it.
  */
 
 /** Raised with every change below; a file with another version is derived again from the log. */
-export const schemaVersion = 3
+export const schemaVersion = 4
 
 export const schema = `
 CREATE TABLE checkpoints (
@@ -52,9 +54,13 @@ CREATE TABLE collections (
   last_position  INTEGER NOT NULL,
   next_label     INTEGER NOT NULL,
   live_records   INTEGER NOT NULL,
-  horizon        INTEGER NOT NULL DEFAULT 0
+  horizon        INTEGER NOT NULL DEFAULT 0,
+  forked_from    TEXT,
+  inherited      INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX collections_by_name ON collections (tenant, database, name) WHERE died IS NULL;
+CREATE INDEX collections_hidden ON collections (key) WHERE died = key;
+CREATE INDEX collections_by_source ON collections (forked_from) WHERE forked_from IS NOT NULL;
 
 CREATE TABLE collection_versions (
   died           INTEGER PRIMARY KEY,

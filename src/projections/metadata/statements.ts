@@ -21,6 +21,8 @@ export interface Statements {
   deleteDatabase: Run
   deleteDatabaseNamed: Run
   createCollection: Run<Record<string, Scalar>>
+  hiddenCollection: Get<[], { key: number }>
+  showCollection: Run
   keepCollectionVersion: Run
   modifyCollection: Run<Record<string, Scalar>>
   deleteCollection: Run<Record<string, Scalar>>
@@ -29,6 +31,7 @@ export interface Statements {
   collectionById: Get<[string], CollectionRow>
   collectionByKey: Get<[number], CollectionRow>
   liveRecord: Get<[number, string], VersionRow>
+  inheritedDocument: Get<[string, number, number], { document: string | null }>
   insertRecord: Run
   updateRecord: Run
   deleteRecord: Run
@@ -61,8 +64,11 @@ const sql: Record<keyof Statements, string> = {
   deleteDatabase: 'UPDATE databases SET died = ? WHERE id = ?',
   deleteDatabaseNamed: 'UPDATE databases SET died = ? WHERE tenant = ? AND name = ? AND died IS NULL',
   createCollection: `INSERT INTO collections (key, id, tenant, database, name, metadata, configuration,
-                       changed, last_position, next_label, live_records)
-                     VALUES (@key, @id, @tenant, @database, @name, @metadata, @configuration, @key, @key, 0, 0)`,
+                       dimension, changed, died, last_position, next_label, live_records, forked_from, inherited)
+                     VALUES (@key, @id, @tenant, @database, @name, @metadata, @configuration, @dimension, @key,
+                       @died, @key, @nextLabel, 0, @source, @nextLabel)`,
+  hiddenCollection: 'SELECT key FROM collections WHERE died = key',
+  showCollection: 'UPDATE collections SET died = NULL WHERE key = ? AND died = key',
   keepCollectionVersion: `INSERT INTO collection_versions (died, collection, born, name, metadata, configuration)
                           SELECT ?, key, changed, name, metadata, configuration FROM collections WHERE key = ?`,
   modifyCollection: `UPDATE collections SET name = @name, metadata = @metadata, configuration = @configuration,
@@ -76,6 +82,9 @@ const sql: Record<keyof Statements, string> = {
   collectionById: 'SELECT * FROM collections WHERE id = ?',
   collectionByKey: 'SELECT * FROM collections WHERE key = ?',
   liveRecord: 'SELECT * FROM records WHERE collection = ? AND id = ?',
+  inheritedDocument: `SELECT r.document FROM collections f JOIN collections s ON s.id = f.forked_from
+                        JOIN records r ON r.collection = s.key AND r.id = ?
+                       WHERE f.key = ? AND r.document_at = ?`,
   insertRecord: `INSERT INTO records (added, collection, id, label, position, vector_at, document_at, document, uri,
                    metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   updateRecord: `UPDATE records SET label = ?, position = ?, vector_at = ?, document_at = ?, document = ?, uri = ?,

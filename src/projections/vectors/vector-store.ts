@@ -144,12 +144,18 @@ export class VectorStore {
   apply(records: readonly OperationRecord[]): void {
     for (const record of records) {
       // Labels are gone: the index is loaded anew, without them.
-      if (record.type === 'vacuum' || record.type === 'erase') this.#entries.delete(record.scope)
+      if (record.type === 'vacuum' || record.type === 'erase') this.forget(record.scope)
+      if (record.type === 'erase') for (const { collection } of record.forks ?? []) this.forget(collection)
       const entry = 'collection' in record ? this.#entries.get(record.collection) : undefined
       if (entry === undefined) continue
       if (entry.index === null) entry.pending.push(record)
       else this.#follow(entry.index, record)
     }
+  }
+
+  /** Has a collection loaded anew by its next user; those who hold its index keep their state of it. */
+  forget(collection: string): void {
+    this.#entries.delete(collection)
   }
 
   /** Lets go of the least recently used collections until the budget holds. */

@@ -119,6 +119,14 @@ export const chromaCollectionSchemas: Readonly<Record<string, JsonSchema>> = {
     'configuration?': nullable(ref('CollectionConfiguration')),
     'schema?': nullable(ref('Schema')),
   }),
+  ForkCollectionPayload: object({ new_name: string }),
+  ForkCountResponse: object({ count }),
+  IndexStatusResponse: object({
+    op_indexing_progress: number,
+    num_unindexed_ops: count,
+    num_indexed_ops: count,
+    total_ops: count,
+  }),
   UpdateCollectionPayload: object({
     'new_name?': nullable(string),
     'new_metadata?': nullable(ref('HashMap')),

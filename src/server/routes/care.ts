@@ -64,14 +64,17 @@ export const careRoutes: readonly Route[] = [
     summary: 'Remove records from all of history: log, tables, segments and free pages.',
     body: { $ref: 'ErasePayload#' },
     success: { schema: { $ref: 'Erasure#' } },
-    errors: [404],
+    errors: [404, 409],
     writes: true,
     slow: true,
     handle: async ({ server, params, body, write }) => {
-      const given = only(body, ['collection', 'ids'])
+      const given = only(body, ['collection', 'ids', 'forks'])
       const collection = text(given.collection, 'collection')
       const ids = list(text)(given.ids, 'ids')
-      const erasure = await server.store.client.scope(placeOf(params)).erase({ collection, ids }, write)
+      const forks = optional(flag)(given.forks, 'forks') ?? false
+      const erasure = await server.store.client
+        .scope(placeOf(params))
+        .erase({ collection, ids, forks }, write)
       return json(erasure, erasure.receipt)
     },
   },

@@ -3,6 +3,7 @@ import { beyondLocalRoutes } from './beyond-local.ts'
 import { careRoutes } from './care.ts'
 import { collectionRoutes } from './collections.ts'
 import { databaseRoutes } from './databases.ts'
+import { forkRoutes } from './forks.ts'
 import { historyRoutes } from './history.ts'
 import { metricsRoutes } from './metrics.ts'
 import { proofRoutes } from './proofs.ts'
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   ...metricsRoutes,
   ...databaseRoutes,
   ...collectionRoutes,
+  ...forkRoutes,
   ...recordRoutes,
   ...beyondLocalRoutes,
   ...unsupportedRoutes,
