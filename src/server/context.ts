@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { DatabaseName, StoreAccess } from '../client/store-access.ts'
 import type { Identity } from './access.ts'
+import { name } from './chroma/shape.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServerLimits } from './server-limits.ts'
 import type { Turns } from './turns.ts'
@@ -50,5 +51,5 @@ export function requiredPlace(
 
 /** The tenant and database in a path. */
 export function placeOf(params: Readonly<Record<string, string>>): DatabaseName {
-  return { tenant: params.tenant!, database: params.database! }
+  return { tenant: name(params.tenant, 'tenant'), database: name(params.database, 'database') }
 }

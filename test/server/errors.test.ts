@@ -124,6 +124,14 @@ const cases: Case[] = [
   ],
   ['a change of a missing collection', 'PUT', `T/collections/${unknownId}`, {}, missing],
   ['deleting a collection by its id', 'DELETE', 'C', undefined, missing],
+  ['a long tenant', 'GET', `/api/v2/tenants/${'a'.repeat(600)}`, undefined, invalid],
+  [
+    'a long database',
+    'GET',
+    `/api/v2/tenants/default_tenant/databases/${'a'.repeat(600)}/collections`,
+    undefined,
+    invalid,
+  ],
   ['a missing tenant', 'GET', '/api/v2/tenants/nobody', undefined, missing],
   ['a missing database', 'GET', '/api/v2/tenants/default_tenant/databases/nothing', undefined, missing],
   [

@@ -3,6 +3,7 @@ import { AnnalsError } from '../../errors.ts'
 import type { WriteReceipt } from '../../types.ts'
 import { json } from '../answer.ts'
 import { name, object, text } from '../chroma/shape.ts'
+import { placeOf } from '../context.ts'
 import { notImplemented } from '../http-error.ts'
 import type { Call, Route } from '../route.ts'
 import { writerOf } from '../write-context.ts'
@@ -35,7 +36,7 @@ export const databaseRoutes: readonly Route[] = [
     success: { schema: { $ref: 'GetTenantResponse#' } },
     errors: [404],
     handle: async ({ server, params }) => {
-      const tenant = await server.store.client.getTenant({ name: params.tenant_name! })
+      const tenant = await server.store.client.getTenant({ name: name(params.tenant_name, 'tenant') })
       return json({ name: tenant.name, resource_name: null })
     },
   },
@@ -66,7 +67,9 @@ export const databaseRoutes: readonly Route[] = [
     handle: async ({ server, params, query }) => {
       const limit = query.uint32('limit') ?? Number.MAX_SAFE_INTEGER
       const offset = query.uint32('offset') ?? 0
-      return json(await server.store.client.listDatabases({ tenant: params.tenant!, limit, offset }))
+      return json(
+        await server.store.client.listDatabases({ tenant: name(params.tenant, 'tenant'), limit, offset }),
+      )
     },
   },
   {
@@ -84,7 +87,13 @@ export const databaseRoutes: readonly Route[] = [
     errors: [404],
     writes: true,
     handle: async (call) =>
-      json({}, await createDatabase(call, { tenant: call.params.tenant!, database: nameIn(call.body) })),
+      json(
+        {},
+        await createDatabase(call, {
+          tenant: name(call.params.tenant, 'tenant'),
+          database: nameIn(call.body),
+        }),
+      ),
   },
   {
     method: 'GET',
@@ -95,8 +104,10 @@ export const databaseRoutes: readonly Route[] = [
     summary: 'A database by its name.',
     success: { schema: { $ref: 'Database#' } },
     errors: [404],
-    handle: async ({ server, params }) =>
-      json(await server.store.client.getDatabase({ name: params.database!, tenant: params.tenant! })),
+    handle: async ({ server, params }) => {
+      const { tenant, database } = placeOf(params)
+      return json(await server.store.client.getDatabase({ name: database, tenant }))
+    },
   },
   {
     method: 'DELETE',
@@ -108,11 +119,10 @@ export const databaseRoutes: readonly Route[] = [
     success: { schema: none },
     errors: [404],
     writes: true,
-    handle: async ({ server, params, write }) =>
-      json(
-        {},
-        await server.store.client.deleteDatabase({ name: params.database!, tenant: params.tenant! }, write),
-      ),
+    handle: async ({ server, params, write }) => {
+      const { tenant, database } = placeOf(params)
+      return json({}, await server.store.client.deleteDatabase({ name: database, tenant }, write))
+    },
   },
 ]
 
