@@ -59,6 +59,7 @@ test('the example of the README prints what its comments say', () => {
 test('the examples of docs/api.md run, one after the other', () => {
   expect(runInProject('api', examples('docs/api.md').join('\n'))).toEqual({
     lines: [
+      "1 [ [ 'a' ] ]",
       'true 2',
       expect.stringMatching(/^\[ 'b' \] \[ 'Gold is soft.' \] b 0\.\d+ 4$/),
       "Gold is soft. true [ 'b', 'd' ]",
