@@ -17,6 +17,8 @@ export interface Failure {
 const unsent = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT', 'EPROTO'])
 /** Of TLS: a certificate that is not trusted, or no TLS at all. */
 const tlsPattern = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
+/** How fetch refuses the ports of other protocols, such as 25 and 6000. */
+const forbiddenPort = 'bad port'
 /** Trying again does not make a name known or a certificate trusted. */
 const lastingPattern = /^(ENOTFOUND|EPROTO)$/
 
@@ -25,7 +27,8 @@ export function unanswered(thrown: unknown, origin: string): Failure {
   const cause = rootOf(thrown)
   const { code = '', syscall = '' } = cause as { code?: string; syscall?: string }
   const isTls = tlsPattern.test(code)
-  if (unsent.has(code) || isTls || syscall === 'connect' || syscall === 'getaddrinfo') {
+  const isForbidden = cause instanceof Error && cause.message === forbiddenPort
+  if (unsent.has(code) || isTls || isForbidden || syscall === 'connect' || syscall === 'getaddrinfo') {
     const error = new AnnalsError('connection_failed', `No connection to ${origin}: ${reasonOf(cause)}.`, {
       hint: isTls
         ? 'Hand the certificate of the authority in as `ca`, and use the name that the certificate is for.'
@@ -35,7 +38,7 @@ export function unanswered(thrown: unknown, origin: string): Failure {
     return {
       error,
       mayBeDone: false,
-      isPassing: !isTls && !lastingPattern.test(code),
+      isPassing: !isTls && !isForbidden && !lastingPattern.test(code),
       retryAfterMs: null,
     }
   }
