@@ -1,5 +1,6 @@
 /** The options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parsePlainJson } from '../wire/json.ts'
 
 /** Which store, and how to get at it. */
 export interface StoreFlags {
@@ -77,7 +78,7 @@ export function gathered(text: string, before: string[] = []): string[] {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parsePlainJson(text)
   } catch (error) {
     throw new InvalidArgumentError(`It is not valid JSON: ${(error as Error).message}.`)
   }

@@ -28,6 +28,8 @@ describe('for machines', () => {
       { count: 2 },
     ])
     expect(await json(['count', 'notes', '--path', path, '--as-of', '1'])).toEqual([{ count: 0 }])
+    const large = '{"year": 9007199254740993}'
+    expect(await json(['count', 'notes', '--path', path, '--where', large])).toEqual([{ count: 0 }])
   })
 
   test('get gives records back as add takes them', async () => {
