@@ -12,7 +12,7 @@ export function addYes(command: Command): Command {
 
 /**
  * Asks whether something that cannot be undone shall be done. Where nobody can be asked, `--yes` must have been
- * given. Throws unless the answer is yes.
+ * given: else it is a `UsageError`. Throws unless the answer is yes.
  */
 export async function confirm(session: Session, what: string, yes: boolean): Promise<void> {
   if (yes) return
@@ -25,7 +25,7 @@ export async function confirm(session: Session, what: string, yes: boolean): Pro
   try {
     const question = `${what} ${session.out.noteStyle.bold('This cannot be undone. Go on? [y/N] ')}`
     const answer = await asking.question(question, { signal: session.signal })
-    if (!/^y(es)?$/i.test(answer.trim())) throw new UsageError('Nothing was done.')
+    if (!/^y(es)?$/i.test(answer.trim())) throw new Error('Nothing was done.')
   } catch (error) {
     session.signal.throwIfAborted()
     throw error

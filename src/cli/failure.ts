@@ -42,7 +42,9 @@ export function failureText(
   const message = messageOf(error)
   if (asJson) return `${JSON.stringify({ error: { code, message, hint, fate, position } })}\n`
   const { red, dim } = pc.createColors(colour && process.env.NO_COLOR === undefined)
-  const lines = [`${red('error:')} ${message}${code === undefined ? '' : dim(` [${code}]`)}`]
+  const lines = [
+    `${red('error:')} ${message}${code === undefined || code === 'usage' ? '' : dim(` [${code}]`)}`,
+  ]
   if (hint !== undefined) lines.push(`${dim('  hint:')} ${hint}`)
   // Of a command line that makes no sense, that goes without saying.
   if (fate !== undefined && exitCodeOf(error) !== 2) lines.push(`${dim('  fate:')} ${fates[fate]}`)

@@ -58,8 +58,9 @@ export class Interrupt {
   #abort(): void {
     if (this.signal.aborted) process.exit(130)
     this.#exitCode = 130
-    if (process.stderr.isTTY === true) process.stderr.write('\nStopping; once more to quit at once.\n')
+    // Whoever draws on the terminal stops first.
     this.#controller.abort(new Interruption('Interrupted.'))
+    if (process.stderr.isTTY === true) process.stderr.write('\nStopping; once more to quit at once.\n')
   }
 }
 

@@ -25,6 +25,7 @@ import { replay } from './commands/replay.ts'
 import { restore } from './commands/restore.ts'
 import { retention } from './commands/retention.ts'
 import { run } from './commands/run.ts'
+import { search } from './commands/search.ts'
 import { stats } from './commands/stats.ts'
 import { tag } from './commands/tag.ts'
 import { vacuum } from './commands/vacuum.ts'
@@ -37,7 +38,7 @@ type MakeCommand = (interrupt: Interrupt) => Command
 /** In the order in which help tells them. */
 const groups: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
   ['Server:', [run]],
-  ['Records:', [collections, count, get, query, add]],
+  ['Records:', [collections, count, get, query, search, add]],
   ['Past and audit:', [history, log, diff, changes, tag, proof, checkpoint]],
   ['Copies and other formats:', [backup, restore, replay, follow, importCommand, exportCommand]],
   ['Care:', [stats, inspect, verify, repair, compact, reindex, retention, vacuum, erase]],

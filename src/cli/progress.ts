@@ -35,6 +35,7 @@ export class Progress {
   #lineAt = 0
   #bar: SingleBar | null = null
   #loading = false
+  #closed = false
 
   constructor(out: Output) {
     this.#out = out
@@ -42,7 +43,7 @@ export class Progress {
 
   /** Tells how far it is. Another label begins another piece of work. */
   tell(step: Step): void {
-    if (this.#out.quiet) return
+    if (this.#out.quiet || this.#closed) return
     const now = performance.now()
     if (this.#step?.label !== step.label) this.#begin(step, now)
     this.#step = step
@@ -55,6 +56,12 @@ export class Progress {
     this.#bar?.stop()
     this.#bar = null
     this.#step = null
+  }
+
+  /** Takes the bar away for good. */
+  close(): void {
+    this.end()
+    this.#closed = true
   }
 
   #begin(step: Step, now: number): void {

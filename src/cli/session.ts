@@ -45,6 +45,7 @@ export class Session {
     this.#flags = flags
     this.#interrupt = interrupt
     this.#place = placeOf(command, flags)
+    this.signal.addEventListener('abort', () => this.progress.close(), { once: true })
   }
 
   /** Fires when the command is to stop. */

@@ -52,6 +52,19 @@ describe('for machines', () => {
     expect(found).toMatchObject([{ id: 'b', distance: 0 }])
   })
 
+  test('search, by an argument and from standard input, now and then', async () => {
+    const search = { rank: { $knn: { query: 'iron rusts' } }, limit: 2, select: ['#document', '#score'] }
+    const args = ['search', 'notes', '--path', path]
+    const found = await json([...args, JSON.stringify(search)])
+    expect(found).toMatchObject([
+      { search: 0, id: 'a', document: 'Iron rusts.', metadata: null },
+      { search: 0 },
+    ])
+    const both = await json([...args, '-', '--as-of', '4'], { input: JSON.stringify([search, search]) })
+    expect(both.map((row) => row.search)).toEqual([0, 0, 1, 1])
+    expect((await annals([...args, '{"rank"'])).status).toBe(2)
+  })
+
   test('history, with who and why', async () => {
     const changed = lines([{ id: 'c', document: 'Paper burns.' }])
     await json(['add', 'notes', '--upsert', '--path', path, '--reason', 'too bright'], { input: changed })
@@ -100,9 +113,7 @@ describe('failures', () => {
     const { status, stderr, stdout } = await annals(['count', 'notes', '--path', mistyped])
     expect(status).toBe(2)
     expect(stdout).toBe('')
-    expect(stderr).toContain(
-      `error: The folder ${mistyped} does not exist. [usage]\n  hint: Check the spelling.`,
-    )
+    expect(stderr).toContain(`error: The folder ${mistyped} does not exist.\n  hint: Check the spelling.`)
     expect(existsSync(mistyped)).toBe(false)
     const without = temporary()
     expect((await annals(['get', 'notes'], { cwd: without })).stderr).toContain('annals-data does not exist')
