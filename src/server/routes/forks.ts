@@ -1,6 +1,6 @@
 import { json } from '../answer.ts'
 import { collectionJson } from '../chroma/collection-wire.ts'
-import { object, text } from '../chroma/shape.ts'
+import { name, object } from '../chroma/shape.ts'
 import { requiredPlace } from '../context.ts'
 import { liveCollection } from '../reading.ts'
 import type { Route } from '../route.ts'
@@ -22,10 +22,10 @@ export const forkRoutes: readonly Route[] = [
     errors: [404, 409],
     writes: true,
     handle: async ({ server, request, params, body, write }) => {
-      const name = text(object(body, 'body').new_name, 'new_name')
+      const newName = name(object(body, 'body').new_name, 'new_name')
       const place = requiredPlace(request.identity, params)
       const id = params.collection_id!
-      const { details, receipt } = await server.store.forkCollection(id, name, place, write)
+      const { details, receipt } = await server.store.forkCollection(id, newName, place, write)
       return json(collectionJson(details), receipt)
     },
   },
