@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Interrupt } from '../../src/cli/interrupt.ts'
 import { makeProgram } from '../../src/cli/program.ts'
+import { PersistentClient } from '../../src/index.ts'
 import { annals, json, lines, temporary } from './support.ts'
 
 const folder = temporary()
@@ -298,6 +299,19 @@ describe('care', () => {
     ])
     expect(await store('get', 'notes', 'r1')).toEqual([])
     expect(await store('erase', 'notes', 'r1', '--yes')).toMatchObject([{ certificate: { positions: [] } }])
+  })
+
+  test('erase says when forks hold the content, and takes it from them where it is told to', async () => {
+    const family = ['--path', at('family')]
+    await json(['add', 'notes', '--create', ...family], { input: lines(records.slice(0, 3)) })
+    const client = new PersistentClient({ path: at('family') })
+    await (await client.getCollection({ name: 'notes' })).fork({ name: 'copy' })
+    await client.close()
+    const refused = await annals(['erase', 'notes', 'r1', '--yes', ...family])
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('"copy"') })
+    await json(['erase', 'notes', 'r1', '--yes', '--forks', '--certificate', at('forks.json'), ...family])
+    expect(JSON.parse(readFileSync(at('forks.json'), 'utf8'))).toMatchObject({ forks: [{ ids: ['r1'] }] })
+    expect(await json(['get', 'copy', ...family])).toHaveLength(2)
   })
 
   test('retention and vacuum', async () => {

@@ -10,6 +10,7 @@ import { amount, bytesText } from '../units.ts'
 
 interface Flags extends ConfirmFlags {
   certificate?: string
+  forks?: boolean
 }
 
 /** `annals erase`: records out of all of history. */
@@ -25,20 +26,24 @@ export function erase(interrupt: Interrupt): Command {
   })
     .argument('<collection>', 'name or UUID')
     .argument('<ids...>', 'of the records')
+    .option('--forks', 'erase in other collections of the fork family, too, where they hold the same content')
     .option('--certificate <file>', 'write the certificate there; annals proof --verify checks it')
   return addWrite(addYes(command), { keyed: true }).action(
-    run<Flags, [string, string[]]>(interrupt, async (session, { yes = false, certificate }, name, ids) => {
-      const client = await session.client()
-      await confirm(
-        session,
-        `${amount(ids.length, 'record')} of ${name} will be erased from all of history.`,
-        yes,
-      )
-      const erasure = await client.erase({ collection: name, ids }, session.write())
-      if (certificate !== undefined && erasure.certificate !== null)
-        writeFileSync(certificate, `${JSON.stringify(erasure.certificate, null, 2)}\n`)
-      await session.out.answer(erasure, () => erasureLines(session.out, erasure, certificate))
-    }),
+    run<Flags, [string, string[]]>(
+      interrupt,
+      async (session, { yes = false, certificate, forks = false }, name, ids) => {
+        const client = await session.client()
+        await confirm(
+          session,
+          `${amount(ids.length, 'record')} of ${name} will be erased from all of history.`,
+          yes,
+        )
+        const erasure = await client.erase({ collection: name, ids, forks }, session.write())
+        if (certificate !== undefined && erasure.certificate !== null)
+          writeFileSync(certificate, `${JSON.stringify(erasure.certificate, null, 2)}\n`)
+        await session.out.answer(erasure, () => erasureLines(session.out, erasure, certificate))
+      },
+    ),
   )
 }
 
