@@ -50,3 +50,11 @@ test('what it does not understand it refuses', async () => {
   await expect(run('--records', 'many')).rejects.toMatchObject({ code: 2 })
   expect((await run('--help')).stdout).toContain('--dimension')
 })
+
+test('a small crowd is served without an error, and leaves a clean store', async () => {
+  const options = ['--seconds', '1', '--connections', '5', '--records', '200', '--dimension', '16']
+  const { stdout } = await promisify(execFile)(process.execPath, ['bench/server-load.js', ...options])
+  expect(stdout).toContain('| query with a filter')
+  expect(stdout).toContain('errors: 0\n')
+  expect(stdout).toMatch(/verify, level full: clean, \d+ operation records/)
+}, 120_000)
