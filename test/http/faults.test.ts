@@ -1,10 +1,14 @@
 /** Connections that break, servers that go and come: a write is there once, or it says that it may be. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { AnnalsError, type Change, type Collection, HttpClient } from '../../src/index.ts'
-import { afterwards, all, type Site, site } from './support.ts'
+import { serve } from '../../src/server/index.ts'
+import { afterwards, all, type Site, site, temporary } from './support.ts'
 
 async function collection(place: Site): Promise<Collection> {
   const notes = await place.client().createCollection({ name: 'notes', embeddingFunction: null })
@@ -292,6 +296,47 @@ describe('a server that is too slow or too busy', () => {
     })
     expect(asked.length).toBe(1)
     await client.close()
+  })
+})
+
+describe('over TLS', () => {
+  test('a certificate is trusted when it is given, and only then', async () => {
+    const folder = temporary()
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+    const options = ['-newkey', 'rsa:2048', '-nodes', '-days', '1', '-keyout', key, '-out', cert]
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+    execFileSync('openssl', ['req', '-x509', ...options, ...subject], { stdio: 'ignore' })
+    const ca = readFileSync(cert, 'utf8')
+    const server = await serve({
+      ephemeral: true,
+      port: 0,
+      tls: { cert: ca, key: readFileSync(key, 'utf8') },
+    })
+    afterwards(() => server.close())
+    const trusting = new HttpClient({ port: server.port, ssl: true, ca })
+    await trusting.open()
+    await trusting.createTenant({ name: 'acme' })
+    await trusting.close()
+    const other = new HttpClient({ port: server.port, ssl: true, retries: 20 })
+    const error = await refusalOf(() => other.createTenant({ name: 'acme' }))
+    expect(error).toMatchObject({ code: 'connection_failed', fate: 'not_written' })
+    expect(error.hint).toContain('ca')
+    await other.close()
+  })
+})
+
+describe('what the server will not take', () => {
+  test('for its size is said to be too large, and is not there', async () => {
+    const server = await serve({ ephemeral: true, port: 0 })
+    afterwards(() => server.close())
+    const client = new HttpClient({ host: '127.0.0.1', port: server.port })
+    afterwards(() => client.close())
+    const notes = await client.createCollection({ name: 'notes', embeddingFunction: null })
+    const documents = Array.from({ length: 6 }, () => 'x'.repeat(8_000_000))
+    const ids = documents.map((_, n) => `r${n}`)
+    const error = await refusalOf(() => notes.add({ ids, embeddings: ids.map(() => [1, 1]), documents }))
+    expect(error).toMatchObject({ code: 'limit_exceeded', fate: 'not_written', hint: 'Split the call.' })
+    expect(await notes.count()).toBe(0)
   })
 })
 
