@@ -1,6 +1,5 @@
 /** The options that several commands share, and how their values are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parsePlainJson } from '../wire/json.ts'
 
 /** Which store, and how to get at it. */
 export interface StoreFlags {
@@ -78,7 +77,8 @@ export function gathered(text: string, before: string[] = []): string[] {
 
 function parsed(text: string): unknown {
   try {
-    return parsePlainJson(text)
+    // Enough to know whether it is JSON; exact numbers are read when the command runs (`Session.filter`).
+    return JSON.parse(text)
   } catch (error) {
     throw new InvalidArgumentError(`It is not valid JSON: ${(error as Error).message}.`)
   }
