@@ -27,35 +27,37 @@ export {
 } from './audit/proofs.ts'
 export type { ProofOptions } from './audit/prover.ts'
 export type {
-  AddRecords,
   Client,
-  Collection,
   CollectionStats,
-  ConditionalTransaction,
-  ConfigurationOptions,
   CreateCollectionOptions,
   Database,
-  DeleteOptions,
   EraseOptions,
-  ForkOptions,
   GetCollectionOptions,
-  GetOptions,
-  HistoryOptions,
-  IndexingStatus,
   ListOptions,
   LogOptions,
-  ModifyOptions,
-  PutRecords,
-  QueryOptions,
   ReadableClient,
-  ReadableCollection,
-  RunOptions,
-  SearchOptions,
   StoreStats,
   Tag,
   Tenant,
-  TransactionReceipt,
 } from './client/api.ts'
+export type {
+  AddRecords,
+  Collection,
+  ConditionalTransaction,
+  ConfigurationOptions,
+  DeleteOptions,
+  ForkOptions,
+  GetOptions,
+  HistoryOptions,
+  IndexingStatus,
+  ModifyOptions,
+  PutRecords,
+  QueryOptions,
+  ReadableCollection,
+  RunOptions,
+  SearchOptions,
+  TransactionReceipt,
+} from './client/collection-api.ts'
 export { EphemeralClient, type EphemeralClientOptions } from './client/ephemeral-client.ts'
 export { HttpClient } from './client/http/http-client.ts'
 export type { HttpClientOptions } from './client/http/http-client-options.ts'

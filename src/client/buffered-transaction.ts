@@ -12,7 +12,7 @@ import type {
   PutRecords,
   RunOptions,
   TransactionReceipt,
-} from './api.ts'
+} from './collection-api.ts'
 
 /** Where a transaction reads and commits: a store in this process, or a server. */
 export interface TransactionBackend {

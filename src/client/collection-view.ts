@@ -7,7 +7,13 @@ import type { SearchResult } from '../readers/search-result.ts'
 import type { CollectionInfo, Metadata } from '../types.ts'
 import { checkId, checkKeys, checkObject } from '../validation/values.ts'
 import { getAnswer, queryAnswer, searchAnswer, versionAnswer } from './answers.ts'
-import type { GetOptions, HistoryOptions, QueryOptions, ReadableCollection, SearchOptions } from './api.ts'
+import type {
+  GetOptions,
+  HistoryOptions,
+  QueryOptions,
+  ReadableCollection,
+  SearchOptions,
+} from './collection-api.ts'
 import { CollectionHandle } from './collection-handle.ts'
 import { checkHistoryOptions } from './history-options.ts'
 import { type SearchLike, searchPayloads } from './search/search.ts'

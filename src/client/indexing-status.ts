@@ -1,7 +1,7 @@
 import { planSealing } from '../maintenance/sealing-plan.ts'
 import type { Store } from '../store.ts'
 import type { CollectionConfiguration } from '../types.ts'
-import type { IndexingStatus } from './api.ts'
+import type { IndexingStatus } from './collection-api.ts'
 
 /** How far a collection's graphs are built. Throws `collection_not_found`. */
 export function indexingStatus({ reader, manifest }: Store, collection: string): IndexingStatus {

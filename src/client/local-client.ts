@@ -29,7 +29,6 @@ import { checkInteger, checkKeys, checkName, checkObject, checkText } from '../v
 import { changeAnswer, differenceAnswer } from './answers.ts'
 import type {
   Client,
-  Collection,
   CreateCollectionOptions,
   Database,
   EraseOptions,
@@ -56,6 +55,7 @@ import {
   checkVacuum,
 } from './client-requests.ts'
 import { ClientView, checkPage, collectionNamed, collectionWithId } from './client-view.ts'
+import type { Collection } from './collection-api.ts'
 import { chooseFor, type GivenFunction } from './embedding-choice.ts'
 import { LocalCollection } from './local-collection.ts'
 import { checkLogOptions, logSelection } from './log-options.ts'

@@ -24,6 +24,8 @@ import type {
 } from '../types.ts'
 import { checkConfigurationUpdate, checkReindexConfiguration } from '../validation/configuration.ts'
 import { changeAnswer, differenceAnswer } from './answers.ts'
+import { BufferedTransaction } from './buffered-transaction.ts'
+import { validateChangeOptions } from './change-options.ts'
 import type {
   AddRecords,
   Collection,
@@ -35,9 +37,7 @@ import type {
   PutRecords,
   QueryOptions,
   ReadableCollection,
-} from './api.ts'
-import { BufferedTransaction } from './buffered-transaction.ts'
-import { validateChangeOptions } from './change-options.ts'
+} from './collection-api.ts'
 import { CollectionView } from './collection-view.ts'
 import { indexingStatus } from './indexing-status.ts'
 import { LocalTransactions } from './local-transactions.ts'

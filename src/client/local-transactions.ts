@@ -8,8 +8,8 @@ import type { GetResult } from '../readers/results.ts'
 import type { Store } from '../store.ts'
 import type { WriteOptions } from '../types.ts'
 import { getAnswer } from './answers.ts'
-import type { GetOptions, TransactionReceipt } from './api.ts'
 import type { TransactionBackend } from './buffered-transaction.ts'
+import type { GetOptions, TransactionReceipt } from './collection-api.ts'
 import type { Session } from './session.ts'
 
 /** Where the transactions on a collection of a store in this process read and commit. */

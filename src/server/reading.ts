@@ -1,5 +1,5 @@
 /** What the handlers of reads have in common: which collection, and as of when. */
-import type { ReadableCollection } from '../client/api.ts'
+import type { ReadableCollection } from '../client/collection-api.ts'
 import type { CollectionDetails, FoundCollection } from '../client/store-access.ts'
 import { asOfHeader } from '../wire/write-headers.ts'
 import { requiredPlace } from './context.ts'

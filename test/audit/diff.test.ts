@@ -6,7 +6,8 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Difference, RecordDifference } from '../../src/audit/diff.ts'
-import type { Client, Collection } from '../../src/client/api.ts'
+import type { Client } from '../../src/client/api.ts'
+import type { Collection } from '../../src/client/collection-api.ts'
 import type { Metadata, RecordImage } from '../../src/types.ts'
 import { gather, Stores, steppedClock } from './support.ts'
 

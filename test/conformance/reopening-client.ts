@@ -3,14 +3,9 @@
  * answers has come from disk, from a copy or from a standby. So every test of the suite is one of that, too.
  */
 import { Observable } from 'rxjs'
-import type {
-  Client,
-  Collection,
-  GetCollectionOptions,
-  ReadableClient,
-  ReadableCollection,
-} from '../../src/client/api.ts'
+import type { Client, GetCollectionOptions, ReadableClient } from '../../src/client/api.ts'
 import { BufferedTransaction } from '../../src/client/buffered-transaction.ts'
+import type { Collection, ReadableCollection } from '../../src/client/collection-api.ts'
 import type { LocalCollection } from '../../src/client/local-collection.ts'
 import type { EmbeddingFunction } from '../../src/embedding/embedding-function.ts'
 import type { Change, ChangeFeed, ConditionalTransaction, Point } from '../../src/index.ts'

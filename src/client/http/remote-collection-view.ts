@@ -9,7 +9,13 @@ import { checkId, checkKeys, checkObject } from '../../validation/values.ts'
 import { plainCopy } from '../../wire/plain-copy.ts'
 import { decodeGet, decodeQuery, decodeSearch, encodeGet, encodeQuery } from '../../wire/records.ts'
 import { decodeRecordVersion } from '../../wire/results.ts'
-import type { GetOptions, HistoryOptions, QueryOptions, ReadableCollection, SearchOptions } from '../api.ts'
+import type {
+  GetOptions,
+  HistoryOptions,
+  QueryOptions,
+  ReadableCollection,
+  SearchOptions,
+} from '../collection-api.ts'
 import { CollectionHandle } from '../collection-handle.ts'
 import { checkHistoryOptions } from '../history-options.ts'
 import { embeddedPayloads } from '../search/embedded-payloads.ts'

@@ -21,6 +21,8 @@ import { formatPoint } from '../../wire/point.ts'
 import { decodeCollection, encodeFilters, encodeQuery, encodeRecords } from '../../wire/records.ts'
 import { decodeExplanation, shaped } from '../../wire/results.ts'
 import { encodeWriteOptions } from '../../wire/write-headers.ts'
+import { BufferedTransaction } from '../buffered-transaction.ts'
+import { validateChangeOptions } from '../change-options.ts'
 import type {
   AddRecords,
   Collection,
@@ -32,9 +34,7 @@ import type {
   PutRecords,
   QueryOptions,
   ReadableCollection,
-} from '../api.ts'
-import { BufferedTransaction } from '../buffered-transaction.ts'
-import { validateChangeOptions } from '../change-options.ts'
+} from '../collection-api.ts'
 import { checkReindexOptions } from '../reindex-options.ts'
 import { collectionPath, databasePath, type Parameters } from './paths.ts'
 import { remoteChanges } from './remote-changes.ts'

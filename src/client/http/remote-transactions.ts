@@ -5,8 +5,8 @@ import type { GetResult } from '../../readers/results.ts'
 import type { WriteOptions } from '../../types.ts'
 import { decodeGet, encodeGet, encodeRecords } from '../../wire/records.ts'
 import { shaped } from '../../wire/results.ts'
-import type { GetOptions, TransactionReceipt } from '../api.ts'
 import type { TransactionBackend } from '../buffered-transaction.ts'
+import type { GetOptions, TransactionReceipt } from '../collection-api.ts'
 import { type RemoteSession, sendWrite } from './remote-session.ts'
 
 type Committed = Pick<TransactionReceipt, 'first_inserted_record_offset' | 'record_count'>

@@ -1,5 +1,5 @@
 /** The bodies of record calls, read: what has the wrong shape is refused, what remains goes to the store as it is. */
-import type { AddRecords, GetOptions, PutRecords } from '../../client/api.ts'
+import type { AddRecords, GetOptions, PutRecords } from '../../client/collection-api.ts'
 import { show } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { Include, MetadataUpdate, Where, WhereDocument } from '../../types.ts'

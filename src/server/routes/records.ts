@@ -1,4 +1,4 @@
-import type { ReadableCollection } from '../../client/api.ts'
+import type { ReadableCollection } from '../../client/collection-api.ts'
 import { limits } from '../../limits.ts'
 import { type Answer, json } from '../answer.ts'
 import { foldRecords } from '../chroma/fold.ts'
