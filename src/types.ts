@@ -268,6 +268,17 @@ export interface PutFact {
   whole?: boolean
   /** A fork takes the record over: what is `undefined` is what the fork's source holds at this moment. */
   inherits?: boolean
+  /**
+   * Reads the version whole, for a log that lacks the versions before it; `null` when the source no longer has all
+   * of it. Absent where what is `undefined` must stay so.
+   */
+  content?: () => Promise<RecordContent | null>
+}
+
+/** What a version of a record stands on. */
+export interface RecordContent {
+  vector: Float32Array
+  document: string | null
 }
 
 export interface DeleteFact {

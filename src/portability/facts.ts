@@ -1,6 +1,12 @@
-import { AnnalsError } from '../errors.ts'
 import type { OperationLog } from '../log/operation-log.ts'
-import type { CollectionOperation, Fact, OperationRecord, PutFact, RecordOperation } from '../types.ts'
+import type {
+  CollectionOperation,
+  Fact,
+  OperationRecord,
+  PutFact,
+  RecordContent,
+  RecordOperation,
+} from '../types.ts'
 
 /** What an operation record says, freed of its place; `null` for one that says nothing about the content. */
 export function factOf(record: OperationRecord): Fact | null {
@@ -42,33 +48,23 @@ function putFact(record: RecordOperation): PutFact | null {
   return { type: 'put', collection, recordId, vector, document, uri, metadata, ...(inherits && { inherits }) }
 }
 
-/** Content of a record, gathered from where it stands in a log. */
-export interface Content {
-  vector: Float32Array
-  document: string | null
-}
-
-/** Reads the vector and document of the version at `vectorAt` and `documentAt` from a log. */
+/**
+ * The vector and document of a version, read from where they stand in a log; `null` when a vacuum has let go of one
+ * of them, or recovery has lost it.
+ */
 export async function contentAt(
   read: OperationLog['read'],
   { vectorAt, documentAt }: { vectorAt: number; documentAt: number },
-): Promise<Content> {
+): Promise<RecordContent | null> {
   const vector = stateOf(await read(vectorAt))?.vector
-  if (vector == null)
-    throw new AnnalsError(
-      'history_truncated',
-      `The vector at position ${vectorAt} was removed from the log.`,
-      {
-        position: vectorAt,
-        hint: 'A transform needs every version whole; replay from a point after which nothing was removed.',
-      },
-    )
-  const document = documentAt === 0 ? null : (stateOf(await read(documentAt))?.document ?? null)
-  return { vector, document }
+  if (vector == null) return null
+  if (documentAt === 0) return { vector, document: null }
+  const holder = stateOf(await read(documentAt))
+  return holder === null ? null : { vector, document: holder.document }
 }
 
 /** A fact that says all there is, reduced to what differs from the content that is live in the target. */
-export function reduced(fact: PutFact, live: Content): PutFact {
+export function reduced(fact: PutFact, live: RecordContent): PutFact {
   const { vector, document } = fact
   const sameVector = vector !== undefined && sameFloats(vector, live.vector)
   const sameDocument = document !== undefined && document === live.document

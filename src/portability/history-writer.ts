@@ -87,8 +87,8 @@ export class HistoryWriter {
 
   async #draft(batch: Batch, fact: Fact, position: number): Promise<Draft | null> {
     try {
-      const smallest = fact.type === 'put' && fact.whole === true ? await this.#compared(batch, fact) : fact
-      return smallest === null ? null : carryOver(smallest, batch.state)
+      const fitting = fact.type === 'put' ? await this.#fitted(batch, fact) : fact
+      return fitting === null ? null : carryOver(fitting, batch.state)
     } catch (error) {
       if (!(error instanceof AnnalsError)) throw error
       const { code, message, hint } = error
@@ -101,12 +101,23 @@ export class HistoryWriter {
     }
   }
 
-  async #compared(batch: Batch, fact: PutFact): Promise<PutFact> {
+  /** The fact, saying no more and no less than what this log lacks; `null` for what cannot be said whole. */
+  async #fitted(batch: Batch, fact: PutFact): Promise<PutFact | null> {
     const live = batch.state.record(fact.collection, fact.recordId) ?? takenOver(fact, batch.state)
-    if (live === null) return fact
+    if (live === null) return completed(fact)
+    if (fact.whole !== true) return fact
     const read = async (position: number) => pending(batch, position) ?? this.#target.log.read(position)
-    return reduced(fact, await contentAt(read, live))
+    const content = await contentAt(read, live)
+    return content === null ? fact : reduced(fact, content)
   }
+}
+
+/** A vacuum may have let go of the versions that an update stands on: then it is where the record begins. */
+async function completed(fact: PutFact): Promise<PutFact | null> {
+  const isPartial = fact.vector === undefined || fact.document === undefined
+  if (!isPartial || fact.content === undefined) return fact
+  const content = await fact.content()
+  return content === null ? null : { ...fact, ...content }
 }
 
 function pending({ head, records }: Batch, position: number): OperationRecord | undefined {

@@ -61,9 +61,11 @@ async function changedFact(
   if ('state' in fact) return changedCollection(fact, plan, plans)
   if (fact.type === 'delete') return fact
   if (plan.transform !== null) return transformOne(record as RecordOperation, fact, plan, read)
-  return fact.inherits === true && !plans.keepsFork(fact.collection)
-    ? materialised(record as RecordOperation, fact, read)
-    : fact
+  if (fact.inherits === true && !plans.keepsFork(fact.collection))
+    return materialised(record as RecordOperation, fact, read)
+  // New vectors are made of documents alone.
+  if (plan.embeddingFunction !== null) return fact
+  return { ...fact, content: () => contentAt(read, record as RecordOperation) }
 }
 
 function changedCollection(fact: CollectionFact, plan: CheckedPlan, plans: CollectionPlans): Fact {
@@ -78,8 +80,9 @@ async function materialised(
   record: RecordOperation,
   { inherits, ...fact }: PutFact,
   read: OperationLog['read'],
-): Promise<PutFact> {
-  return { ...fact, ...(await contentAt(read, record)) }
+): Promise<PutFact | null> {
+  const content = await contentAt(read, record)
+  return content === null ? null : { ...fact, ...content }
 }
 
 async function transformOne(
@@ -87,10 +90,12 @@ async function transformOne(
   fact: PutFact,
   plan: CheckedPlan,
   read: OperationLog['read'],
-): Promise<Fact> {
+): Promise<Fact | null> {
   const { collection, recordId, uri, metadata, inherits } = fact
   const at = async (position: number) => (position === record.position ? record : read(position))
-  const { vector, document } = await contentAt(at, record)
+  const content = await contentAt(at, record)
+  if (content === null) return null
+  const { vector, document } = content
   const { position, commit } = record
   const answer = callTransform(plan, {
     collection: plan.name,
