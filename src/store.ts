@@ -300,8 +300,10 @@ export class Store {
       position,
     }
     const certificate = await certify(this.prover, facts)
-    const row = this.catalog.everById(record.scope)
-    const newestOf = (id: string) => (row === undefined ? 0 : this.records.newestPosition(row.key, id))
+    const newestOf = (collection: string, id: string) => {
+      const row = this.catalog.everById(collection)
+      return row === undefined ? 0 : this.records.newestPosition(row.key, id)
+    }
     return { receipt, bytes, certificate, ...(await erasedBackups({ ...this, newestOf }, record)) }
   }
 

@@ -49,6 +49,28 @@ describe('an erasure names the backups that still hold the record', () => {
     return backups.map(({ path, positions, present }) => [path.slice(folder.length + 1), positions, present])
   }
 
+  test('what a fork has taken over, and what the forks hold that go with it', async () => {
+    await client.backup(at('before'), { until: 2 })
+    const people = await client.getCollection({ name: 'people' })
+    const copy = await people.fork({ name: 'copy' }) // 4, ada 5, bob 6
+    await copy.update({ ids: ['ada'], metadatas: [{ of: 'copy' }] }) // 7
+    await client.backup(at('copy'), { from: 6 })
+    await people.delete({ ids: ['ada'] }) // 8
+    await client.setRetention({ history: { days: 0 } }, { collection: 'people' })
+    await client.vacuum()
+    const fromFork = await client.erase({ collection: 'copy', ids: ['ada'] })
+    expect(fromFork.certificate?.forks).toBeUndefined()
+    expect(named(fromFork)).toEqual([
+      ['before', [2], true],
+      ['copy', [7], true],
+    ])
+    await copy.update({ ids: ['bob'], metadatas: [{ of: 'copy' }] })
+    const { head } = await client.stats()
+    await client.backup(at('bob'), { from: head - 1 })
+    const withForks = await client.erase({ collection: 'people', ids: ['bob'], forks: true })
+    expect(named(withForks)).toEqual([['bob', [head], true]])
+  })
+
   test('full ones and incremental ones, by what they cover, also after the store was opened again', async () => {
     await client.backup(at('full'))
     const second = await put('ada', 'second')
