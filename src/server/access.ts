@@ -2,7 +2,9 @@
  * Who may do what. Pure: identity, what a route asks for and what the request aims at go in, a decision comes out.
  * Nothing here looks at the store, so an answer of 403 says nothing about what exists.
  */
+import { createHash } from 'node:crypto'
 import type { ErrorCode } from '../errors.ts'
+import { limits } from '../limits.ts'
 
 /** What an identity may do; each one includes those before it. */
 export type Role = 'read' | 'write' | 'admin'
@@ -82,7 +84,11 @@ export function idempotencyKeyFor(identity: Identity | null, given: string): str
   // An empty key is none, and refused as such.
   if (identity === null || identity.tenant === null || given === '') return given
   // A tenant's name holds no colon.
-  return `${identity.tenant}:${given}`
+  const key = `${identity.tenant}:${given}`
+  // What is too long with the tenant stands there as its digest; a key of its own that is too long is refused.
+  if (key.length <= limits.idempotencyKeyLengthMax || given.length > limits.idempotencyKeyLengthMax)
+    return key
+  return createHash('sha256').update(key).digest('hex')
 }
 
 /** Whether a tenant and database are within what an identity may see. */

@@ -3,6 +3,7 @@
  * filters that nest too deep, regular expressions that are too long. Bodies come as JSON made them, unchecked.
  */
 import { AnnalsError } from '../errors.ts'
+import { plainNumbers } from '../exact-number.ts'
 import type { ServerLimits } from './server-limits.ts'
 
 type BodyLimits = Pick<ServerLimits, 'recordsPerWrite' | 'results' | 'filterDepth' | 'regexLength'>
@@ -15,7 +16,10 @@ const expressions = ['$regex', '$not_regex']
 /** Throws `limit_exceeded` for what a body asks too much of. */
 export function checkBodyLimits(body: unknown, limits: BodyLimits, { writes }: { writes: boolean }): void {
   if (!isObject(body)) return
-  if (writes) checkRecords(body, limits.recordsPerWrite)
+  if (writes) {
+    checkRecords(body, limits.recordsPerWrite)
+    checkOperations(body.operations, limits.recordsPerWrite)
+  }
   checkCount(body.n_results, 'n_results', limits.results)
   checkFilters(body, limits)
   if (Array.isArray(body.searches)) for (const search of body.searches) checkSearch(search, limits)
@@ -26,6 +30,19 @@ function checkRecords(body: Record<string, unknown>, max: number): void {
     const value = body[column]
     if (Array.isArray(value)) checkCount(value.length, column, max)
   }
+}
+
+/** All operations of a transaction together are one write. */
+function checkOperations(operations: unknown, max: number): void {
+  if (!Array.isArray(operations)) return
+  let count = 0
+  for (const operation of operations) {
+    if (!isObject(operation) || !isObject(operation.payload)) continue
+    checkRecords(operation.payload, max)
+    const { ids } = operation.payload
+    if (Array.isArray(ids)) count += ids.length
+  }
+  checkCount(count, 'operations', max)
 }
 
 function checkSearch(search: unknown, limits: BodyLimits): void {
@@ -59,7 +76,9 @@ function checkFilter(filter: unknown, name: string, { filterDepth, regexLength }
 }
 
 function checkCount(value: unknown, name: string, max: number): void {
-  if (typeof value === 'number' && value > max) throw tooMuch(name, 'is more', max, '')
+  // Some fields take `6.0` for 6.
+  const count = plainNumbers(value)
+  if (typeof count === 'number' && count > max) throw tooMuch(name, 'is more', max, '')
 }
 
 function tooMuch(place: string, how: string, max: number, unit: string): AnnalsError {

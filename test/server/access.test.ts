@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { type Access, actorFor, decideAccess, type Identity, roles } from '../../src/server/access.ts'
+import { limits } from '../../src/limits.ts'
+import {
+  type Access,
+  actorFor,
+  decideAccess,
+  type Identity,
+  idempotencyKeyFor,
+  roles,
+} from '../../src/server/access.ts'
 
 const identity = (given: Partial<Identity> = {}): Identity => ({
   name: 'ada',
@@ -71,5 +79,36 @@ describe('actorFor', () => {
     expect(actorFor(writer, 'eve')).toBeNull()
     expect(actorFor(writer, '')).toBeNull()
     expect(actorFor(identity(), 'eve')).toBe('eve')
+  })
+})
+
+describe('idempotencyKeyFor', () => {
+  const longest = limits.idempotencyKeyLengthMax
+
+  test('leaves the keys of whoever is bound to no tenant', () => {
+    expect(idempotencyKeyFor(null, 'key')).toBe('key')
+    expect(idempotencyKeyFor(identity(), 'key')).toBe('key')
+  })
+
+  test('keeps tenants apart, however long key and name are', () => {
+    const [acme, other] = [
+      identity({ tenant: 'acme' }),
+      identity({ tenant: 'a'.repeat(limits.nameLengthMax) }),
+    ]
+    expect(idempotencyKeyFor(acme, 'key')).toBe('acme:key')
+    const keys = [acme, other].flatMap((who) => [
+      idempotencyKeyFor(who, 'k'.repeat(longest)),
+      idempotencyKeyFor(who, 'l'.repeat(longest)),
+    ])
+    expect(new Set(keys).size).toBe(4)
+    for (const key of keys) expect(key.length).toBeLessThanOrEqual(longest)
+    expect(idempotencyKeyFor(other, 'key').length).toBeLessThanOrEqual(longest)
+  })
+
+  test('leaves a key that is too long, or none, to be refused', () => {
+    expect(idempotencyKeyFor(identity({ tenant: 'acme' }), 'k'.repeat(longest + 1)).length).toBeGreaterThan(
+      longest,
+    )
+    expect(idempotencyKeyFor(identity({ tenant: 'acme' }), '')).toBe('')
   })
 })

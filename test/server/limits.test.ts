@@ -4,6 +4,7 @@ import { AnnalsError } from '../../src/errors.ts'
 import { within } from '../../src/server/deadline.ts'
 import { LoadGate } from '../../src/server/load-gate.ts'
 import { checkBodyLimits } from '../../src/server/request-limits.ts'
+import { parseJson } from '../../src/wire/json.ts'
 
 const limits = { recordsPerWrite: 3, results: 10, filterDepth: 2, regexLength: 5 }
 
@@ -30,6 +31,24 @@ describe('limits of a body', () => {
     )
     expect(refusal({ ids: ['a'], embeddings: [1, 2, 3, 4] }, true)).toMatch(/^embeddings: /)
     expect(refusal({ ids: ['a', 'b', 'c', 'd'] }, false)).toBeNull()
+  })
+
+  test('records of a transaction, all of its operations together', () => {
+    const operation = (...ids: string[]) => ({ operation: 'delete', payload: { ids } })
+    expect(
+      refusal({ operations: [operation('a', 'b'), operation('c'), null, { payload: 3 }] }, true),
+    ).toBeNull()
+    expect(refusal({ operations: [operation('a', 'b', 'c', 'd')] }, true)).toMatch(/^ids: /)
+    expect(refusal({ operations: [operation('a', 'b'), operation('c', 'd')] }, true)).toBe(
+      'operations: is more than this server allows: at most 3.',
+    )
+  })
+
+  test('a limit that is written as a float', () => {
+    const search = (limit: string) =>
+      parseJson(Buffer.from(`{"searches":[{"limit":{"limit":${limit}}},{"limit":${limit}}]}`))
+    expect(refusal(search('10.0'))).toBeNull()
+    expect(refusal(search('11.0'))).toMatch(/^limit: /)
   })
 
   test('neighbours of a query and of a search', () => {
