@@ -1,3 +1,4 @@
+import { AnnalsError } from '../../errors.ts'
 import { defaultDatabase, defaultTenant } from '../../projections/metadata/catalog.ts'
 import { versionHeader } from '../../wire/write-headers.ts'
 import { json } from '../answer.ts'
@@ -98,6 +99,10 @@ export const systemRoutes: readonly Route[] = [
     handle: async ({ server, write }) => {
       if (!server.allowReset)
         throw new HttpError(403, 'ChromaError', 'forbidden', 'Reset is disabled by config')
+      if (write.expectedPosition !== undefined)
+        throw new AnnalsError('unsupported_option', 'A reset takes no expected position.', {
+          fate: 'not_written',
+        })
       const who = writerOf(write)
       for (const { tenant, database } of await server.store.allDatabases())
         await server.store.client.scope({ tenant, database }).deleteDatabase({ name: database, tenant }, who)

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { call, databasePath, newCollection, startServer } from './support.ts'
+
+test('a reset that expects a position is refused, and deletes nothing', async () => {
+  const server = await startServer({ allowReset: true })
+  await newCollection(server)
+  const refused = await call(server, 'POST', '/api/v2/reset', undefined, {
+    'x-annals-expected-position': '0',
+  })
+  expect(refused.json()).toMatchObject({ code: 'unsupported_option', fate: 'not_written' })
+  expect((await call(server, 'GET', `${databasePath}/collections_count`)).json()).toBe(1)
+  expect((await call(server, 'POST', '/api/v2/reset')).status).toBe(200)
+  expect((await call(server, 'GET', `${databasePath}/collections_count`)).json()).toBe(0)
+})
