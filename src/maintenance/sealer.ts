@@ -106,9 +106,18 @@ export class Sealer {
 
   /**
    * Has a fork that has no segments yet share those of its source. Nothing happens where there is nothing to
-   * share; throws what the file system says.
+   * share; throws what the file system says. Keeps the process alive: somebody waits for the fork.
    */
   async share(fork: CollectionRow): Promise<void> {
+    const release = this.#parts.builders.retain()
+    try {
+      await this.#shareOnce(fork)
+    } finally {
+      release()
+    }
+  }
+
+  async #shareOnce(fork: CollectionRow): Promise<void> {
     const source = this.#sourceToShare(fork)
     if (source === undefined) return
     const known = this.#sharing.get(fork.id)
@@ -169,7 +178,7 @@ export class Sealer {
     if ((this.#waiting.get(row.id) ?? 0) > 0) return
     if (row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
     if (this.#sourceToShare(row) !== undefined) {
-      this.share(row).catch((error: unknown) => this.#failed(row, 'Sharing segments with a fork', error))
+      this.#shareOnce(row).catch((error: unknown) => this.#failed(row, 'Sharing segments with a fork', error))
       return
     }
     const { hnsw } = JSON.parse(row.configuration) as { hnsw: HnswConfiguration }

@@ -1,4 +1,5 @@
 /** What forks share on the disk and in the log, and who may take it away. */
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,6 +62,26 @@ describe('on the disk', () => {
       { name: 'copy', records: 99, sealedVectors: 100, growingVectors: 0 },
     ])
     await expectSound()
+  })
+
+  test('a process that waits for nothing but a fork does not end before', () => {
+    const script = `
+      import { PersistentClient } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url))}
+      const client = new PersistentClient({ path: ${JSON.stringify(join(folder, 'waiting'))} })
+      const hnsw = { sync_threshold: 500, batch_size: 100, num_threads: 1, ef_construction: 800 }
+      const notes = await client.createCollection({ name: 'notes', configuration: { hnsw } })
+      const put = async (first) => {
+        const ids = Array.from({ length: 2000 }, (_, n) => String(first + n))
+        await notes.add({ ids, embeddings: ids.map((id) => Array.from({ length: 64 }, (_, n) => Math.sin(id * n))) })
+      }
+      await put(0)
+      await client.flush()
+      await put(2000)
+      const copy = await notes.fork({ name: 'copy' })
+      console.log(await copy.count())
+      process.exit(0)`
+    const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script])
+    expect([status, String(stdout)]).toEqual([0, '4000\n'])
   })
 
   test('neither vectors nor documents are logged again', async () => {
