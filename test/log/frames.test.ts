@@ -94,10 +94,14 @@ describe('a frame', () => {
 
   test('keeps what JSON and CBOR are known to lose', () => {
     const text = fc.string({ unit: 'binary' }).filter((value) => value.isWellFormed())
+    // Whole numbers beyond 2^53 are refused at the door: exact ones come as a bigint.
     const scalar = fc.oneof(
       text,
       fc.boolean(),
-      fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0 || 0),
+      fc
+        .double({ noNaN: true, noDefaultInfinity: true })
+        .filter((n) => !Number.isInteger(n) || Number.isSafeInteger(n))
+        .map((n) => n + 0 || 0),
     )
     const metadata = fc.option(
       fc.dictionary(fc.oneof(text, fc.constantFrom('__proto__', 'constructor')), scalar, {

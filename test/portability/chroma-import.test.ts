@@ -281,16 +281,26 @@ describe('damage', () => {
   it('of single values leaves the other records alone', async () => {
     const { records, failed } = await damaged((folder) =>
       withDatabase(folder, (db) => {
-        db.exec("UPDATE embedding_metadata SET int_value = 9007199254740993 WHERE id = 1 AND key = 'size'")
         db.exec(
           "UPDATE embedding_metadata SET float_value = 9e999, int_value = NULL WHERE id = 2 AND key = 'ratio'",
         )
       }),
     )
-    expect(records).toBe(279)
-    expect(failed.map(({ id }) => id)).toEqual(['a-0', 'a-1'])
-    expect(failed[0]?.reason).toContain('metadata.size')
+    expect(records).toBe(280)
+    expect(failed.map(({ id }) => id)).toEqual(['a-1'])
+    expect(failed[0]?.reason).toContain('metadata.ratio')
   })
+})
+
+it('keeps a 64-bit integer that no JavaScript number can hold', async () => {
+  const folder = copyOf('1.3.4')
+  withDatabase(folder, (db) => {
+    db.exec("UPDATE embedding_metadata SET int_value = 9007199254740993 WHERE id = 1 AND key = 'size'")
+  })
+  await importChroma(folder, client, { collections: ['articles'] })
+  const articles = await client.getCollection({ name: 'articles', embeddingFunction: null })
+  const { metadatas } = await articles.get({ ids: ['a-0'] })
+  expect(metadatas?.[0]?.size).toBe(9007199254740993n)
 })
 
 describe('options', () => {
