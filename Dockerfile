@@ -26,6 +26,6 @@ ENV NODE_ENV=production ANNALS_PATH=/data ANNALS_HOST=0.0.0.0 ANNALS_PORT=8000
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["node", "dist/server/health-probe.js"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["node", "dist/server/operation/health-probe.js"]
 ENTRYPOINT ["node", "dist/cli/annals.js"]
 CMD ["run"]

@@ -7,13 +7,13 @@
  * - Plugins run before every route, and see its `access` in the route's configuration.
  */
 import { type FastifyInstance, type FastifyReply, type FastifyServerOptions, fastify } from 'fastify'
-import type { ServerContext } from './context.ts'
-import { describeError, HttpError } from './http-error.ts'
-import { jsonOf } from './json.ts'
-import { describeApi } from './openapi.ts'
-import { registerRoute } from './register-route.ts'
+import type { ServerContext } from './http/context.ts'
+import { describeError, HttpError } from './http/http-error.ts'
+import { jsonOf } from './http/json.ts'
+import { registerRoute } from './http/register-route.ts'
+import { UnknownPaths } from './http/unknown-paths.ts'
+import { describeApi } from './openapi/openapi.ts'
 import { routes } from './routes/index.ts'
-import { UnknownPaths } from './unknown-paths.ts'
 
 /** Adds hooks or routes to the application before its own routes are registered. */
 export type ServerPlugin = (app: FastifyInstance, context: ServerContext) => Promise<void> | void

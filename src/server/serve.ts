@@ -11,25 +11,25 @@ import type { Logger } from 'pino'
 import { EphemeralClient } from '../client/ephemeral-client.ts'
 import { PersistentClient } from '../client/persistent-client.ts'
 import { StoreAccess } from '../client/store-access.ts'
-import { admission } from './admission.ts'
+import { admission } from './access/admission.ts'
+import { authentication } from './access/authentication.ts'
+import { Authenticator } from './access/authenticator.ts'
+import { browserGuard } from './access/browser-guard.ts'
 import { type AppOptions, buildApp, type ServerPlugin } from './app.ts'
-import { authentication } from './authentication.ts'
-import { Authenticator } from './authenticator.ts'
-import { browserGuard } from './browser-guard.ts'
-import type { ServerContext } from './context.ts'
-import { LoadGate } from './load-gate.ts'
-import { createLogger, requestId } from './logging.ts'
-import { Metrics } from './metrics.ts'
-import { requestLog } from './request-log.ts'
-import type { ServerLimits } from './server-limits.ts'
+import type { ServerLimits } from './configuration/server-limits.ts'
 import {
   checkServerOptions,
   isLoopback,
   type ServerOptions,
   serverLimits,
   storeOptions,
-} from './server-options.ts'
-import { Turns } from './turns.ts'
+} from './configuration/server-options.ts'
+import type { ServerContext } from './http/context.ts'
+import { LoadGate } from './operation/load-gate.ts'
+import { createLogger, requestId } from './operation/logging.ts'
+import { Metrics } from './operation/metrics.ts'
+import { requestLog } from './operation/request-log.ts'
+import { Turns } from './operation/turns.ts'
 
 export interface RunningServer {
   /** `http://127.0.0.1:8000` */

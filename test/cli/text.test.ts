@@ -84,11 +84,17 @@ describe('start-up', () => {
 
   test('loads nothing of the store', () => {
     const others = [...loaded].filter((file) => !file.startsWith('cli/'))
-    const heavy = ['index.ts', 'store.ts', 'env.ts', 'server/serve.ts', 'server/configuration.ts']
-    expect(others).toContain('server/settings.ts')
+    const heavy = [
+      'index.ts',
+      'store.ts',
+      'env.ts',
+      'server/serve.ts',
+      'server/configuration/configuration.ts',
+    ]
+    expect(others).toContain('server/configuration/settings.ts')
     // Words and tables in the root, and the list of the server's settings.
-    expect(others.filter((file) => !/^(server\/)?[a-z-]+\.ts$/.test(file) || heavy.includes(file))).toEqual(
-      [],
-    )
+    expect(
+      others.filter((file) => !/^(server\/configuration\/)?[a-z-]+\.ts$/.test(file) || heavy.includes(file)),
+    ).toEqual([])
   })
 })

@@ -7,7 +7,7 @@ import {
   type Identity,
   idempotencyKeyFor,
   roles,
-} from '../../src/server/access.ts'
+} from '../../src/server/access/access.ts'
 
 const identity = (given: Partial<Identity> = {}): Identity => ({
   name: 'ada',

@@ -1,8 +1,8 @@
 import { hashSync } from 'bcryptjs'
 import { describe, expect, test } from 'vitest'
 import { AnnalsError } from '../../src/errors.ts'
-import { type ConfigurationSources, configure } from '../../src/server/configuration.ts'
-import { flagOf, settings, variableOf } from '../../src/server/settings.ts'
+import { type ConfigurationSources, configure } from '../../src/server/configuration/configuration.ts'
+import { flagOf, settings, variableOf } from '../../src/server/configuration/settings.ts'
 
 type Files = Record<string, string>
 

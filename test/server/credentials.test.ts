@@ -4,8 +4,8 @@ import { setTimeout } from 'node:timers/promises'
 import { hashSync } from 'bcryptjs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { AnnalsError } from '../../src/errors.ts'
-import { Authenticator } from '../../src/server/authenticator.ts'
-import { checkCredentials, parseHtpasswd } from '../../src/server/credentials.ts'
+import { Authenticator } from '../../src/server/access/authenticator.ts'
+import { checkCredentials, parseHtpasswd } from '../../src/server/access/credentials.ts'
 
 const token = 'a-token-of-sixteen-or-more'
 const adaHash = hashSync('correct horse', 10)

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { compareSync } from 'bcryptjs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { configure } from '../../src/server/configuration.ts'
-import { flagOf, settings } from '../../src/server/settings.ts'
+import { configure } from '../../src/server/configuration/configuration.ts'
+import { flagOf, settings } from '../../src/server/configuration/settings.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const project = mkdtempSync(join(tmpdir(), 'annals-guide-'))

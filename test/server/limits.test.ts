@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { AnnalsError } from '../../src/errors.ts'
-import { within } from '../../src/server/deadline.ts'
-import { LoadGate } from '../../src/server/load-gate.ts'
-import { checkBodyLimits } from '../../src/server/request-limits.ts'
+import { within } from '../../src/server/operation/deadline.ts'
+import { LoadGate } from '../../src/server/operation/load-gate.ts'
+import { checkBodyLimits } from '../../src/server/operation/request-limits.ts'
 import { parseJson } from '../../src/wire/json.ts'
 
 const limits = { recordsPerWrite: 3, results: 10, filterDepth: 2, regexLength: 5 }

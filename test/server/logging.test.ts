@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { createLogger, requestId } from '../../src/server/logging.ts'
+import { createLogger, requestId } from '../../src/server/operation/logging.ts'
 
 class Lines extends Writable {
   text = ''

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { PersistentClient } from '../../src/client/persistent-client.ts'
-import { LoadGate } from '../../src/server/load-gate.ts'
-import { Metrics } from '../../src/server/metrics.ts'
+import { LoadGate } from '../../src/server/operation/load-gate.ts'
+import { Metrics } from '../../src/server/operation/metrics.ts'
 
 const path = mkdtempSync(join(tmpdir(), 'annals-metrics-'))
 const client = new PersistentClient({ path })

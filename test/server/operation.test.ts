@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { PersistentClient } from '../../src/client/persistent-client.ts'
-import type { ServerOptions } from '../../src/server/server-options.ts'
+import type { ServerOptions } from '../../src/server/configuration/server-options.ts'
 import { call, databasePath, newCollection, startServer } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'annals-operation-'))

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { verifyCheckpoint } from '../../src/audit/checkpoint.ts'
 import { verifyConsistency, verifyInclusion } from '../../src/audit/proofs.ts'
 import { ItemReader } from '../../src/format/backup-file.ts'
-import type { ServerOptions } from '../../src/server/server-options.ts'
+import type { ServerOptions } from '../../src/server/configuration/server-options.ts'
 import { type Answered, call, databasePath, newCollection, startServer } from './support.ts'
 
 /** A collection whose record `a` was added at 2, updated at 4 and deleted at 5; `b` was added at 3. */

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { AnnalsError } from '../../src/errors.ts'
-import { bytes, job, lines } from '../../src/server/streams.ts'
+import { bytes, job, lines } from '../../src/server/http/streams.ts'
 
 /** Items without an end, of a length; tells how many were taken, and whether it was let go. */
 function endless(length: number) {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach } from 'vitest'
+import type { ServerOptions } from '../../src/server/configuration/server-options.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
-import type { ServerOptions } from '../../src/server/server-options.ts'
 
 const running: Record<'test' | 'file', RunningServer[]> = { test: [], file: [] }
 

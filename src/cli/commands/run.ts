@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 // Only the list of settings: the server itself is loaded when it is to run.
-import { flagOf, type Setting, settings, variableOf } from '../../server/settings.ts'
+import { flagOf, type Setting, settings, variableOf } from '../../server/configuration/settings.ts'
 import { bareCommand, run as runs } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
 

@@ -1,7 +1,7 @@
 /** Collections on the wire: the bodies that create and change them, and how they are answered. */
 import type { CollectionChanges, CollectionDetails, NewCollection } from '../../client/store-access.ts'
 import type { EmbeddingFunctionConfiguration, HnswConfiguration } from '../../types.ts'
-import { wrongValue } from '../http-error.ts'
+import { wrongValue } from '../http/http-error.ts'
 import { configurationShape, updateShape } from './configuration-wire.ts'
 import { metadata } from './metadata.ts'
 import { schemaJson, schemaPayload } from './schema-wire.ts'

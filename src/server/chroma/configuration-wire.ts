@@ -1,7 +1,7 @@
 /** Configurations on the wire: shapes by Chroma's types, without judging the values. */
 import { AnnalsError, show } from '../../errors.ts'
 import type { EmbeddingFunctionConfiguration } from '../../types.ts'
-import { wrongShape, wrongValue } from '../http-error.ts'
+import { wrongShape, wrongValue } from '../http/http-error.ts'
 import { number, object, onlyKeys, optional, type Shape, settings, text, uint32 } from './shape.ts'
 
 type Json = Record<string, unknown>

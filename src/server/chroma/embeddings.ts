@@ -1,6 +1,6 @@
 import { show } from '../../errors.ts'
 import { decodeVector } from '../../wire/vector.ts'
-import { wrongShape, wrongValue } from '../http-error.ts'
+import { wrongShape, wrongValue } from '../http/http-error.ts'
 import { anyArray } from './shape.ts'
 
 /** Rows of an add or upsert: each an array of numbers, or each base64 of little-endian float32. */

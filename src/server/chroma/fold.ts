@@ -1,4 +1,4 @@
-import { wrongValue } from '../http-error.ts'
+import { wrongValue } from '../http/http-error.ts'
 import type { WireRecord } from './record-payloads.ts'
 
 /**

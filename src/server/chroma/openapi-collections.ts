@@ -1,5 +1,5 @@
 /** JSON schemas of Chroma's collections, their configuration and schema, under Chroma's names. */
-import type { JsonSchema } from '../route.ts'
+import type { JsonSchema } from '../http/route.ts'
 import {
   anything,
   array,
@@ -15,7 +15,7 @@ import {
   ref,
   string,
   uuid,
-} from '../schema-words.ts'
+} from '../openapi/schema-words.ts'
 
 const maybeCount = nullable(count)
 const hnsw = {

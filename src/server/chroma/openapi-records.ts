@@ -1,6 +1,6 @@
 /** JSON schemas of Chroma's calls on records, and of its system calls, under Chroma's names. */
 
-import type { JsonSchema } from '../route.ts'
+import type { JsonSchema } from '../http/route.ts'
 import {
   anything,
   array,
@@ -15,7 +15,7 @@ import {
   ref,
   string,
   uuid,
-} from '../schema-words.ts'
+} from '../openapi/schema-words.ts'
 
 const numbers = array(number)
 const texts = nullable(array(nullable(string)))

@@ -9,8 +9,8 @@ import { shortestFloat32 } from '../../portability/float-text.ts'
 import type { GetResult, QueryResult } from '../../readers/results.ts'
 import type { SearchResult } from '../../readers/search-result.ts'
 import type { Include, Metadata } from '../../types.ts'
-import { type Answer, jsonText, jsonType } from '../answer.ts'
-import { jsonOf } from '../json.ts'
+import { type Answer, jsonText, jsonType } from '../http/answer.ts'
+import { jsonOf } from '../http/json.ts'
 
 /** So many characters are written before others get their turn: a few milliseconds. */
 const pieceLength = 262_144

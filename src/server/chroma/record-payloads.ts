@@ -3,7 +3,7 @@ import type { AddRecords, GetOptions, PutRecords } from '../../client/collection
 import { show } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { Include, MetadataUpdate, Where, WhereDocument } from '../../types.ts'
-import { wrongValue } from '../http-error.ts'
+import { wrongValue } from '../http/http-error.ts'
 import { embeddingRows, optionalEmbeddingRows, queryRows } from './embeddings.ts'
 import { metadata, metadataUpdate } from './metadata.ts'
 import { list, object, oneOf, optional, type Shape, text, uint32 } from './shape.ts'

@@ -4,7 +4,7 @@
  */
 import { show } from '../../errors.ts'
 import type { HnswConfiguration } from '../../types.ts'
-import { notImplemented, wrongShape, wrongValue } from '../http-error.ts'
+import { notImplemented, wrongShape, wrongValue } from '../http/http-error.ts'
 import {
   checkSpace,
   embeddingFunctionShape,

@@ -1,5 +1,5 @@
 /** Conditional transactions on the wire: reads that name a token, and the commit of what was buffered. */
-import { wrongValue } from '../http-error.ts'
+import { wrongValue } from '../http/http-error.ts'
 import { columnsOf, deletePayload, recordsPayload } from './record-payloads.ts'
 import { list, object, oneOf, optional, text, uint64 } from './shape.ts'
 

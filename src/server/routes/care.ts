@@ -3,7 +3,6 @@ import { AnnalsError } from '../../errors.ts'
 import type { Finding, VerifyLevel } from '../../maintenance/findings.ts'
 import type { Retention } from '../../types.ts'
 import { parsePoint } from '../../wire/point.ts'
-import { json, linesType } from '../answer.ts'
 import {
   flag,
   list,
@@ -15,10 +14,11 @@ import {
   settings,
   text,
 } from '../chroma/shape.ts'
-import { placeOf } from '../context.ts'
-import { liveCollection } from '../reading.ts'
-import type { Route } from '../route.ts'
-import { job } from '../streams.ts'
+import { json, linesType } from '../http/answer.ts'
+import { placeOf } from '../http/context.ts'
+import { liveCollection } from '../http/reading.ts'
+import type { Route } from '../http/route.ts'
+import { job } from '../http/streams.ts'
 import { collectionUrl, databaseUrl } from './common.ts'
 
 const admin = { role: 'admin', scope: 'store' } as const

@@ -1,10 +1,10 @@
 import { AnnalsError } from '../../errors.ts'
-import { json } from '../answer.ts'
 import { changesPayload, collectionJson, createPayload } from '../chroma/collection-wire.ts'
-import { placeOf, requiredPlace } from '../context.ts'
-import { HttpError } from '../http-error.ts'
-import { asOf } from '../reading.ts'
-import type { Route } from '../route.ts'
+import { json } from '../http/answer.ts'
+import { placeOf, requiredPlace } from '../http/context.ts'
+import { HttpError } from '../http/http-error.ts'
+import { asOf } from '../http/reading.ts'
+import type { Route } from '../http/route.ts'
 import { asOfParameter, collectionUrl, databaseUrl, pageParameters } from './common.ts'
 
 const read = { role: 'read', scope: 'database' } as const

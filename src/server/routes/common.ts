@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../route.ts'
+import type { JsonSchema } from '../http/route.ts'
 
 export const databaseUrl = '/api/v2/tenants/{tenant}/databases/{database}'
 export const collectionUrl: string = `${databaseUrl}/collections/{collection_id}`

@@ -1,12 +1,12 @@
 import type { DatabaseName } from '../../client/store-access.ts'
 import { AnnalsError } from '../../errors.ts'
 import type { WriteReceipt } from '../../types.ts'
-import { json } from '../answer.ts'
 import { name, object, text } from '../chroma/shape.ts'
-import { placeOf } from '../context.ts'
-import { notImplemented } from '../http-error.ts'
-import type { Call, Route } from '../route.ts'
-import { writerOf } from '../write-context.ts'
+import { json } from '../http/answer.ts'
+import { placeOf } from '../http/context.ts'
+import { notImplemented } from '../http/http-error.ts'
+import type { Call, Route } from '../http/route.ts'
+import { writerOf } from '../http/write-context.ts'
 import { databaseUrl, pageParameters } from './common.ts'
 
 const none = { type: 'object' } as const

@@ -2,13 +2,13 @@
 
 import type { OperationType } from '../../types.ts'
 import { diffHeaders } from '../../wire/write-headers.ts'
-import { eventsType, json, linesType } from '../answer.ts'
-import { changeEvents } from '../change-events.ts'
 import { filterOptions, possibleIds, queryPayload } from '../chroma/record-payloads.ts'
-import { placeOf } from '../context.ts'
-import { liveCollection, readableCollection } from '../reading.ts'
-import type { Call, JsonSchema, Route } from '../route.ts'
-import { events, lines } from '../streams.ts'
+import { eventsType, json, linesType } from '../http/answer.ts'
+import { changeEvents } from '../http/change-events.ts'
+import { placeOf } from '../http/context.ts'
+import { liveCollection, readableCollection } from '../http/reading.ts'
+import type { Call, JsonSchema, Route } from '../http/route.ts'
+import { events, lines } from '../http/streams.ts'
 import { asOfParameter, collectionUrl, databaseUrl, pointSchema } from './common.ts'
 
 const read = { role: 'read', scope: 'database' } as const

@@ -1,4 +1,4 @@
-import type { Route } from '../route.ts'
+import type { Route } from '../http/route.ts'
 import { beyondLocalRoutes } from './beyond-local.ts'
 import { careRoutes } from './care.ts'
 import { collectionRoutes } from './collections.ts'

@@ -1,5 +1,5 @@
-import { notImplemented } from '../http-error.ts'
-import type { Route } from '../route.ts'
+import { notImplemented } from '../http/http-error.ts'
+import type { Route } from '../http/route.ts'
 
 /** What Prometheus asks for. */
 export const metricsRoutes: readonly Route[] = [

@@ -1,10 +1,10 @@
 /** Proofs and checkpoints, and what a backup or a follower elsewhere copies. */
 import { itemHead } from '../../format/backup-file.ts'
 import type { LogFrame } from '../../log/operation-log.ts'
-import { bytesType, json } from '../answer.ts'
-import { wrongValue } from '../http-error.ts'
-import type { Call, JsonSchema, Route } from '../route.ts'
-import { bytes } from '../streams.ts'
+import { bytesType, json } from '../http/answer.ts'
+import { wrongValue } from '../http/http-error.ts'
+import type { Call, JsonSchema, Route } from '../http/route.ts'
+import { bytes } from '../http/streams.ts'
 import { pointSchema } from './common.ts'
 
 const read = { role: 'read', scope: 'store' } as const

@@ -1,6 +1,5 @@
 import type { ReadableCollection } from '../../client/collection-api.ts'
 import { limits } from '../../limits.ts'
-import { type Answer, json } from '../answer.ts'
 import { foldRecords } from '../chroma/fold.ts'
 import { getAnswer, queryAnswer } from '../chroma/record-answers.ts'
 import {
@@ -14,9 +13,10 @@ import {
   queryPayload,
   recordsPayload,
 } from '../chroma/record-payloads.ts'
-import { wrongValue } from '../http-error.ts'
-import { liveCollection, readableCollection } from '../reading.ts'
-import type { Call, Route } from '../route.ts'
+import { type Answer, json } from '../http/answer.ts'
+import { wrongValue } from '../http/http-error.ts'
+import { liveCollection, readableCollection } from '../http/reading.ts'
+import type { Call, Route } from '../http/route.ts'
 import { asOfParameter, collectionUrl, partialParameter, readLevelParameter } from './common.ts'
 
 const read = { role: 'read', scope: 'database' } as const

@@ -1,11 +1,11 @@
 import { AnnalsError } from '../../errors.ts'
 import { defaultDatabase, defaultTenant } from '../../projections/metadata/catalog.ts'
 import { versionHeader } from '../../wire/write-headers.ts'
-import { json } from '../answer.ts'
-import type { ServerContext } from '../context.ts'
-import { HttpError } from '../http-error.ts'
-import type { Call, Route } from '../route.ts'
-import { writerOf } from '../write-context.ts'
+import { json } from '../http/answer.ts'
+import type { ServerContext } from '../http/context.ts'
+import { HttpError } from '../http/http-error.ts'
+import type { Call, Route } from '../http/route.ts'
+import { writerOf } from '../http/write-context.ts'
 
 /** The version of Chroma's API that is spoken here; Chroma's own server answers the same. */
 const apiVersion = '1.0.0'

@@ -1,0 +1,20 @@
+import type { ServerPlugin } from '../app.ts'
+import type { LoadGate } from '../operation/load-gate.ts'
+
+/** Where the figures are; they are wanted most when there is much to do. */
+const metricsUrl = '/metrics'
+
+/**
+ * Every request passes the gate, except those that a server in trouble must answer all the same: what is public
+ * (signs of life, documents) and the figures.
+ */
+export function admission(gate: LoadGate): ServerPlugin {
+  return (app) => {
+    app.addHook('onRequest', async (request, reply) => {
+      const { access, stream, url } = request.routeOptions.config
+      if (request.is404 || access === 'public' || url === metricsUrl) return
+      // Whatever becomes of the answer, even when the client goes away: its end is this event.
+      reply.raw.once('close', gate.enter(stream === true ? 'stream' : 'request'))
+    })
+  }
+}
