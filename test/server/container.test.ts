@@ -157,7 +157,7 @@ test('the steps build a server that starts, is well, keeps its data, and stops w
   const at = { url: `http://127.0.0.1:${port}` } as never
 
   const first = await start()
-  expect(first.output()).toContain('No authentication')
+  await expect.poll(first.output, { timeout: 30_000 }).toContain('No authentication')
   expect(isWell()).toBe(true)
   const collection = await newCollection(at)
   await call(at, 'POST', `${collection}/add`, { ids: ['kept'], embeddings: [[1, 2]] })
