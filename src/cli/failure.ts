@@ -1,6 +1,7 @@
 /** How a failure is told on standard error, and which exit code it gives. */
 import pc from 'picocolors'
 import { AnnalsError, type ErrorCode, type Fate, messageOf } from '../errors.ts'
+import { shellWording } from './wording.ts'
 
 /** 1: findings or failure; 2: a command line that cannot be understood; 130: interrupted. */
 export type ExitCode = 0 | 1 | 2 | 130
@@ -33,13 +34,18 @@ export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof AnnalsError && usageCodes.has(error.code) ? 2 : 1
 }
 
+export interface FailureStyle {
+  asJson: boolean
+  colour: boolean
+  /** Whether the command writes; of what only reads, the fate of the data goes without saying. */
+  writes: boolean
+}
+
 /** One line of JSON for machines; for people what was wrong, and what to do next. */
-export function failureText(
-  error: unknown,
-  { asJson, colour }: { asJson: boolean; colour: boolean },
-): string {
-  const { code, hint, fate, position } = detailsOf(error)
-  const message = messageOf(error)
+export function failureText(error: unknown, { asJson, colour, writes }: FailureStyle): string {
+  const { code, hint, fate: told, position } = detailsOf(error)
+  const fate = writes ? told : undefined
+  const message = shellWording(messageOf(error))
   if (asJson) return `${JSON.stringify({ error: { code, message, hint, fate, position } })}\n`
   const { red, dim } = pc.createColors(colour && process.env.NO_COLOR === undefined)
   const lines = [
@@ -63,8 +69,13 @@ function detailsOf(error: unknown): Details {
   if (error instanceof UsageError) return { code: 'usage', hint: error.hint }
   if (!(error instanceof AnnalsError))
     return { hint: systemHints[(error as NodeJS.ErrnoException)?.code ?? ''] }
-  const { code, hint, fate, position } = error
-  return { code, hint: code === 'store_locked' ? lockedHint : hint, fate, position }
+  const { code, fate, position } = error
+  return { code, hint: hintOf(error), fate, position }
+}
+
+function hintOf({ code, hint, message }: AnnalsError): string | undefined {
+  if (code === 'forbidden' && message.startsWith('X-Annals-Actor')) return actorHint
+  return shellHints[code] ?? (hint === undefined ? undefined : shellWording(hint))
 }
 
 /** What to do about errors of the system that a command line can run into. */
@@ -74,5 +85,15 @@ const systemHints: Readonly<Record<string, string>> = {
   ENOSPC: 'The disk is full. Make room, and repeat it.',
 }
 
-const lockedHint =
-  'One process at a time works in a folder. If a server runs on it, ask that: replace --path by --url http://localhost:8000.'
+/** Where a shell has another way out than a program. */
+const shellHints: { readonly [Code in ErrorCode]?: string } = {
+  store_locked:
+    "One process at a time works in a folder. If a server runs on it, ask that: replace --path by --url and the server's address.",
+  tag_not_found:
+    'annals tag lists the tags. Other points are positions (123) and ISO 8601 dates and times (2026-03-01, 2026-03-01T12:00Z).',
+  tenant_not_found: 'Check --tenant and ANNALS_TENANT. annals databases create makes tenants and databases.',
+  database_not_found: 'Check --tenant, --database and their variables. annals databases lists what there is.',
+}
+
+const actorHint =
+  "Leave out --actor and ANNALS_ACTOR: the token's name is the actor, or use an admin's token."

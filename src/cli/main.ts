@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { type ExitCode, exitCodeOf, failureText } from './failure.ts'
 import { Interrupt } from './interrupt.ts'
+import { takesAuthor } from './options.ts'
 import { makeProgram } from './program.ts'
 
 /**
@@ -10,6 +11,10 @@ import { makeProgram } from './program.ts'
 export async function main(argv: readonly string[]): Promise<ExitCode> {
   const interrupt = new Interrupt()
   const program = makeProgram(interrupt)
+  let writes = false
+  program.hook('preAction', (_program, command) => {
+    writes = takesAuthor(command)
+  })
   interrupt.listen()
   // A command may wait for what nothing in this process announces, such as a signal; Node would end it.
   const alive = setInterval(() => undefined, 2 ** 30)
@@ -21,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (interrupt.isHarmless(error)) return interrupt.exitCode
     const asJson = argv.includes('--json')
-    process.stderr.write(failureText(error, { asJson, colour: process.stderr.isTTY === true }))
+    process.stderr.write(failureText(error, { asJson, colour: process.stderr.isTTY === true, writes }))
     return exitCodeOf(error)
   } finally {
     clearInterval(alive)

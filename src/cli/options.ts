@@ -139,6 +139,11 @@ export function addWrite(command: Command, { keyed }: { keyed: boolean }): Comma
   )
 }
 
+/** Whether a command writes: those that do ask who is responsible. */
+export function takesAuthor(command: Command): boolean {
+  return command.options.some((option) => option.attributeName() === 'actor')
+}
+
 export function addFilter(command: Command): Command {
   return command
     .option('--where <json>', 'only records whose metadata fits, in the filter language', jsonObject)

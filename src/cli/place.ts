@@ -29,14 +29,21 @@ export function isAuthenticated(place: Place): boolean {
   return place.kind === 'server' && (place.token !== undefined || place.url.username !== '')
 }
 
+/** How a store is opened. `mayCreate`: whether `create` is open to whoever typed the command. */
+export interface Opening {
+  create: boolean
+  mayCreate: boolean
+  onProgress: NonNullable<PersistentClientOptions['onProgress']>
+}
+
 /** A client of the store there. One in a folder is opened, and refused where there is none unless `create`. */
 export async function connect(
   place: Place,
   scope: { tenant?: string; database?: string },
-  { create, onProgress }: { create: boolean; onProgress: NonNullable<PersistentClientOptions['onProgress']> },
+  { create, mayCreate, onProgress }: Opening,
 ): Promise<Client> {
   if (place.kind === 'folder') {
-    if (!create) checkHoldsStore(place.path)
+    if (!create) checkHoldsStore(place.path, { makes: mayCreate })
     const { PersistentClient } = await import('../index.ts')
     const client = new PersistentClient({ path: place.path ?? defaultFolder, ...scope, onProgress })
     await client.open()

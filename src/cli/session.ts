@@ -34,6 +34,8 @@ export class Session {
   readonly progress: Progress
   readonly #flags: SessionFlags
   readonly #interrupt: Interrupt
+  /** Whether the command could make a store, were it told to. */
+  readonly #mayCreate: boolean
   readonly #place: Place
   #client: Client | null = null
 
@@ -44,6 +46,7 @@ export class Session {
     this.progress = new Progress(this.out)
     this.#flags = flags
     this.#interrupt = interrupt
+    this.#mayCreate = command.options.some((option) => option.attributeName() === 'create')
     this.#place = placeOf(command, flags)
     this.signal.addEventListener('abort', () => this.progress.close(), { once: true })
   }
@@ -154,7 +157,7 @@ export class Session {
     const scope = { ...(tenant !== undefined && { tenant }), ...(database !== undefined && { database }) }
     const onProgress = ({ position, head }: { position: number; head: number }) =>
       this.progress.tell({ label: 'applying the log', done: position, total: head, unit: 'operations' })
-    const client = await connect(this.#place, scope, { create, onProgress })
+    const client = await connect(this.#place, scope, { create, mayCreate: this.#mayCreate, onProgress })
     this.progress.end()
     return client
   }

@@ -15,15 +15,23 @@ export function holdsStore(folder: string): boolean {
   return existsSync(join(folder, 'metadata.sqlite3'))
 }
 
-/** Throws unless there is a store in the folder. */
-export function checkHoldsStore(folder: string | undefined): void {
+/** Throws unless there is a store in the folder. `makes`: for commands that could make one. */
+export function checkHoldsStore(
+  folder: string | undefined,
+  { makes = false }: { makes?: boolean } = {},
+): void {
   const path = folder ?? defaultFolder
   if (holdsStore(path)) return
   const what = existsSync(path) ? 'holds no store' : 'does not exist'
+  const way = folder === undefined ? 'Name the folder of a store with --path.' : 'Check the spelling.'
   throw new UsageError(
     `The folder ${resolve(path)} ${what}.`,
-    folder === undefined
-      ? 'Name the folder of a store with --path.'
-      : 'Check the spelling. annals add --create and annals import make a new store.',
+    makes ? `${way} With --create a new store is made.` : way,
   )
+}
+
+/** Throws unless the folder of a backup is there. */
+export function checkExists(folder: string): void {
+  if (!existsSync(folder))
+    throw new UsageError(`The folder ${resolve(folder)} does not exist.`, 'Check the spelling.')
 }

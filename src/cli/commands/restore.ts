@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { plainCommand, run } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
 import { addPath } from '../options.ts'
-import { defaultFolder } from '../store-folder.ts'
+import { checkExists, defaultFolder } from '../store-folder.ts'
 import { amount, bytesText } from '../units.ts'
 
 interface Flags {
@@ -32,6 +32,7 @@ export function restore(interrupt: Interrupt): Command {
     run<Flags, [string[]]>(interrupt, async (session, flags, backups) => {
       const { out, signal } = session
       const { until, dryRun = false, buildIndexes = false, path = defaultFolder } = flags
+      backups.forEach(checkExists)
       const { restore: restoreStore } = await import('../../index.ts')
       const report = await restoreStore(backups, {
         path,
