@@ -1,8 +1,8 @@
 /** What `add` and `import` share: records from a file or a stream into a collection. */
 import { statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import type { Collection, ExchangeFormatName, ImportReport } from '../index.ts'
-import type { Session } from './session.ts'
+import type { ExchangeFormatName, ImportReport, ImportTarget } from '../index.ts'
+import type { Destination, Session } from './session.ts'
 import { amount, countText } from './units.ts'
 
 export interface ImportFlags {
@@ -10,10 +10,13 @@ export interface ImportFlags {
   skipBad?: boolean
 }
 
-/** Reads records into a collection, with a progress bar over the bytes of a file. */
+/**
+ * Reads records into a collection, with a progress bar over the bytes of a file. The collection is asked for when
+ * the first records are about to be written: a source that cannot be read leaves nothing behind.
+ */
 export async function importInto(
   session: Session,
-  collection: Collection,
+  { name, collection }: Destination,
   source: string | Readable,
   options: ImportFlags & { format: ExchangeFormatName; mode: 'add' | 'upsert' },
 ): Promise<ImportReport> {
@@ -21,19 +24,26 @@ export async function importInto(
   const { batchSize, skipBad, format, mode } = options
   const total =
     typeof source === 'string' ? (statSync(source, { throwIfNoEntry: false })?.size ?? null) : null
-  const report = await importCollection(source, collection, {
+  const target: ImportTarget = {
+    name,
+    add: async (records, write) => (await collection()).add(records, write),
+    upsert: async (records, write) => (await collection()).upsert(records, write),
+  }
+  const report = await importCollection(source, target, {
     format,
     mode,
     batchSize,
     onError: skipBad === true ? 'skip' : 'stop',
     signal: session.signal,
     onProgress: ({ records, bytes }) => {
-      const label = `importing into ${collection.name}`
+      const label = `importing into ${name}`
       if (total === null) session.progress.tell({ label, done: records, total: null })
       else session.progress.tell({ label, done: bytes, total, counted: records })
     },
     ...session.write(),
   })
+  // A source without records is one, too, and a collection that is not there is told.
+  await collection()
   session.progress.end()
   return report
 }
@@ -44,8 +54,9 @@ export async function tellImport(session: Session, report: ImportReport, name: s
   const { records, changed, failed, failures } = report
   if (failed > 0) session.fail()
   await out.answer({ collection: name, ...report }, () => {
-    const unchanged = changed < records ? `, ${countText(records - changed)} of them there already` : ''
-    return `${amount(records, 'record')} in ${name}${unchanged}`
+    const rest = records - changed
+    const unchanged = rest === 0 ? '' : `, ${countText(rest)} ${rest === 1 ? 'was' : 'were'} there already`
+    return `${amount(changed, 'record')} written to ${name}${unchanged}`
   })
   if (out.json || failed === 0) return
   out.warn(`${amount(failed, 'record')} left out:`)

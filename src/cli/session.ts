@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type {
   Client,
   Collection,
+  ImportTarget,
   Point,
   ReadableCollection,
   TransferProgress,
@@ -26,6 +27,12 @@ export type SessionFlags = StoreFlags & OutputFlags & PastFlags & WriteFlags
 export interface Filter {
   where?: Where
   whereDocument?: WhereDocument
+}
+
+/** Where records go: a collection that is looked up, or made, when it is needed. */
+export interface Destination {
+  readonly name: string
+  collection(): Promise<ImportTarget>
 }
 
 /** What one command works with. The store is opened when it is first asked for, and closed after the command. */
@@ -78,8 +85,18 @@ export class Session {
     return uuid.test(name) ? client.getCollectionById({ id: name }) : client.getCollection({ name })
   }
 
-  /** The same, made with the store around it where it is not there. */
-  async creatable(name: string, { space }: CreationFlags): Promise<Collection> {
+  /** The same to write into when there is something to write; with `flags`, it is made where it is not there. */
+  destination(name: string, flags: CreationFlags | null): Destination {
+    let found: Promise<Collection> | undefined
+    const collection = () => {
+      found ??= flags === null ? this.collection(name) : this.#creatable(name, flags)
+      return found
+    }
+    return { name, collection }
+  }
+
+  /** A collection by name, made with the store around it where it is not there. */
+  async #creatable(name: string, { space }: CreationFlags): Promise<Collection> {
     const client = await this.client({ create: true })
     const configuration = { hnsw: space === undefined ? {} : { space } }
     return client.getOrCreateCollection({ name, configuration }, this.author())

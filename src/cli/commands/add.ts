@@ -39,8 +39,9 @@ export function add(interrupt: Interrupt): Command {
           'Standard input is a terminal, and gives no records.',
           `annals add ${name} < records.jsonl`,
         )
-      const collection = flags.create ? await session.creatable(name, flags) : await session.collection(name)
-      const report = await importInto(session, collection, process.stdin, {
+      const destination = session.destination(name, flags.create ? flags : null)
+      if (!flags.create) await destination.collection()
+      const report = await importInto(session, destination, process.stdin, {
         ...flags,
         format: 'jsonl',
         mode: flags.upsert ? 'upsert' : 'add',

@@ -53,11 +53,11 @@ export function importCommand(interrupt: Interrupt): Command {
       if (format === 'chroma') return fromChroma(session, flags, source, name)
       if (name === undefined)
         throw new UsageError('Into which collection?', `annals import ${source} COLLECTION`)
-      const collection = await session.creatable(name, flags)
+      const destination = session.destination(name, flags)
       const mode = flags.addOnly ? 'add' : 'upsert'
       const input = source === '-' ? process.stdin : source
-      const report = await importInto(session, collection, input, { ...flags, format, mode })
-      await tellImport(session, report, collection.name)
+      const report = await importInto(session, destination, input, { ...flags, format, mode })
+      await tellImport(session, report, name)
     }),
   )
 }
