@@ -23,6 +23,11 @@ export function storeCommand(name: string, help: CommandHelp): Command {
   return addOutput(addScope(addServer(addPath(bareCommand(name, help)))))
 }
 
+/** A command that works on the store above its databases. */
+export function wholeStoreCommand(name: string, help: CommandHelp): Command {
+  return addOutput(addServer(addPath(bareCommand(name, help))))
+}
+
 /** A command with its help, and no options yet. */
 export function bareCommand(name: string, { summary, description, examples }: CommandHelp): Command {
   const command = new Command(name).summary(summary).description(description ?? `${capitalised(summary)}.`)

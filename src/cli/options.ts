@@ -103,18 +103,20 @@ export function addServer(command: Command): Command {
   return add(new Option('--ca <file>', 'certificates (PEM) to trust, of a server that signs its own'))
 }
 
+export function addTenant(command: Command): Command {
+  return command.addOption(
+    new Option('--tenant <name>', 'whose databases (default: default_tenant)')
+      .env('ANNALS_TENANT')
+      .helpGroup(storeGroup),
+  )
+}
+
 export function addScope(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--tenant <name>', 'whose databases (default: default_tenant)')
-        .env('ANNALS_TENANT')
-        .helpGroup(storeGroup),
-    )
-    .addOption(
-      new Option('--database <name>', 'which of them (default: default_database)')
-        .env('ANNALS_DATABASE')
-        .helpGroup(storeGroup),
-    )
+  return addTenant(command).addOption(
+    new Option('--database <name>', 'which of them (default: default_database)')
+      .env('ANNALS_DATABASE')
+      .helpGroup(storeGroup),
+  )
 }
 
 export function addOutput(command: Command): Command {

@@ -8,10 +8,16 @@ import { collections } from './commands/collections.ts'
 import { compact } from './commands/compact.ts'
 import { completion } from './commands/completion.ts'
 import { count } from './commands/count.ts'
+import { createDatabase } from './commands/create-database.ts'
+import { createTenant } from './commands/create-tenant.ts'
+import { databases } from './commands/databases.ts'
+import { deleteCommand } from './commands/delete.ts'
 import { diff } from './commands/diff.ts'
+import { drop } from './commands/drop.ts'
 import { erase } from './commands/erase.ts'
 import { exportCommand } from './commands/export.ts'
 import { follow } from './commands/follow.ts'
+import { fork } from './commands/fork.ts'
 import { get } from './commands/get.ts'
 import { history } from './commands/history.ts'
 import { importCommand } from './commands/import.ts'
@@ -38,7 +44,8 @@ type MakeCommand = (interrupt: Interrupt) => Command
 /** In the order in which help tells them. */
 const groups: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
   ['Server:', [run]],
-  ['Records:', [collections, count, get, query, search, add]],
+  ['Records:', [count, get, query, search, add, deleteCommand]],
+  ['Collections and databases:', [collections, fork, drop, databases, createDatabase, createTenant]],
   ['Past and audit:', [history, log, diff, changes, tag, proof, checkpoint]],
   ['Copies and other formats:', [backup, restore, replay, follow, importCommand, exportCommand]],
   ['Care:', [stats, inspect, verify, repair, compact, reindex, retention, vacuum, erase]],

@@ -82,7 +82,9 @@ export class Session {
   /** A collection by name or UUID. */
   async collection(name: string): Promise<Collection> {
     const client = await this.client()
-    return uuid.test(name) ? client.getCollectionById({ id: name }) : client.getCollection({ name })
+    return this.#found(
+      uuid.test(name) ? client.getCollectionById({ id: name }) : client.getCollection({ name }),
+    )
   }
 
   /** The same to write into when there is something to write; with `flags`, it is made where it is not there. */
@@ -107,7 +109,17 @@ export class Session {
     const { asOf } = this.#flags
     if (asOf === undefined) return this.collection(name)
     const view = (await this.client()).asOf(await this.point(asOf))
-    return uuid.test(name) ? view.getCollectionById({ id: name }) : view.getCollection({ name })
+    return this.#found(uuid.test(name) ? view.getCollectionById({ id: name }) : view.getCollection({ name }))
+  }
+
+  /**
+   * Throws where the tenant or the database does not exist now: what is missing in them need not be told. A
+   * database may have been there at the point that `--as-of` names.
+   */
+  async checkScope(): Promise<void> {
+    const client = await this.client()
+    await client.getTenant({ name: client.tenant })
+    if (this.#flags.asOf === undefined) await client.getDatabase({ name: client.database })
   }
 
   /** A point of the past, as typed. */
@@ -167,6 +179,16 @@ export class Session {
   async close(): Promise<void> {
     this.progress.end()
     await this.#client?.close()
+  }
+
+  /** A collection that was looked for. When it was not found, the tenant or the database may be what is missing. */
+  async #found<Found>(looked: Promise<Found>): Promise<Found> {
+    try {
+      return await looked
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'collection_not_found') await this.checkScope()
+      throw error
+    }
   }
 
   async #open(create: boolean): Promise<Client> {

@@ -19,6 +19,10 @@ export const wordings: readonly (readonly [program: string, shell: string])[] = 
     'A write answers with its position: await it, then ask as of that position.',
     'annals stats shows the newest position.',
   ],
+  [
+    'To empty a collection, delete it and create it again.',
+    'Name ids or give a filter; annals drop takes the whole collection.',
+  ],
   ['Other graphs take a reindex()', 'Other graphs take annals reindex'],
 ]
 

@@ -32,6 +32,7 @@ export function collections(interrupt: Interrupt): Command {
         const { id, name, metadata, configuration } = collection
         rows.push({ id, name, records: await collection.count(), metadata, configuration })
       }
+      if (rows.length === 0) await session.checkScope()
       if (out.json) {
         for (const row of rows) await out.answer(row, () => '')
         return
@@ -43,7 +44,7 @@ export function collections(interrupt: Interrupt): Command {
         { head: 'SPACE' },
         { head: 'EMBEDDING' },
         { head: 'METADATA', cuttable: true },
-        { head: 'ID', cuttable: true, style: dim },
+        { head: 'ID', style: dim },
       ])
       const cells = rows.map(
         ({ id, name, records, metadata, configuration: { hnsw, embedding_function } }) => [
