@@ -8,12 +8,16 @@ export interface Column {
   align?: 'right'
   /** Whether it may lose columns to the others; default false. */
   cuttable?: boolean
+  /** Whether it is left out where the columns do not fit otherwise, the last one first; default false. */
+  optional?: boolean
   /** What is cut away: the end, unless said otherwise. */
   cutAt?: 'middle'
   style?: (text: string) => string
 }
 
 const gap = 2
+/** A column that could be cut further, and is left out first where it may be. */
+const comfortable = 12
 /** A column that must be cut keeps this much. */
 const cutMin = 8
 /** Where there is no terminal, lines may be long, but a row must not be a whole document. */
@@ -39,22 +43,32 @@ const bare = {
 
 /** A table that is printed in parts: the first one decides the widths. */
 export class TablePrinter {
-  readonly #columns: readonly Column[]
+  readonly #given: readonly Column[]
+  #columns: readonly Column[]
   readonly #width: number
   readonly #headStyle: (text: string) => string
   #widths: number[] | null = null
 
   /** `width` in columns; `Infinity` where there is no terminal. */
   constructor(columns: readonly Column[], width: number, headStyle: (text: string) => string) {
+    this.#given = columns
     this.#columns = columns
     this.#width = width
     this.#headStyle = headStyle
   }
 
+  /** Heads of the columns that were left out, once lines were asked for. */
+  get leftOut(): string[] {
+    return this.#given.filter((column) => !this.#columns.includes(column)).map(({ head }) => head)
+  }
+
   /** The lines of some rows, with the heads before the first ones. */
   lines(rows: readonly (readonly string[])[]): string[] {
-    const cells = rows.map((row) => row.map((text) => oneLine(text.slice(0, cellMax * 16))))
+    const all = rows.map((row) => row.map((text) => oneLine(text.slice(0, cellMax * 16))))
     const isFirst = this.#widths === null
+    if (isFirst) this.#columns = fitting(this.#given, all, this.#width)
+    const indexes = this.#columns.map((column) => this.#given.indexOf(column))
+    const cells = all.map((row) => indexes.map((index) => row[index]!))
     this.#widths ??= widthsOf(this.#columns, cells, this.#width)
     const widths = this.#widths
     const table = new Table({
@@ -80,12 +94,9 @@ export class TablePrinter {
 }
 
 /** Widths that hold all cells if they can; else the widest cuttable columns give way. */
-function widthsOf(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): number[] {
-  const widths = columns.map(({ head }, index) => {
-    const cells = rows.map((row) => Math.min(widthOf(row[index]!.slice(0, cellMax * 2)), cellMax))
-    return Math.max(widthOf(head), ...cells)
-  })
-  let excess = widths.reduce((sum, one) => sum + one + gap, -gap) - width
+function widthsOf(columns: readonly Column[], rows: Rows, width: number): number[] {
+  const widths = wantedWidths(columns, rows)
+  let excess = totalOf(widths) - width
   while (excess > 0) {
     const candidates = widths.map((one, index) =>
       columns[index]!.cuttable === true && one > cutMin ? one : 0,
@@ -96,4 +107,31 @@ function widthsOf(columns: readonly Column[], rows: readonly (readonly string[])
     excess -= 1
   }
   return widths
+}
+
+/** The columns without those optional ones for which there is no room. */
+function fitting(columns: readonly Column[], rows: Rows, width: number): Column[] {
+  const needed = wantedWidths(columns, rows).map((one, index) =>
+    columns[index]!.cuttable === true ? Math.min(one, comfortable) : one,
+  )
+  const kept = columns.map((column, index) => ({ column, needs: needed[index]! }))
+  while (totalOf(kept.map(({ needs }) => needs)) > width) {
+    const last = kept.findLastIndex(({ column }) => column.optional === true)
+    if (last === -1) break
+    kept.splice(last, 1)
+  }
+  return kept.map(({ column }) => column)
+}
+
+type Rows = readonly (readonly string[])[]
+
+function wantedWidths(columns: readonly Column[], rows: Rows): number[] {
+  return columns.map(({ head }, index) => {
+    const cells = rows.map((row) => Math.min(widthOf(row[index]!.slice(0, cellMax * 2)), cellMax))
+    return Math.max(widthOf(head), ...cells)
+  })
+}
+
+function totalOf(widths: readonly number[]): number {
+  return widths.reduce((sum, one) => sum + one + gap, -gap)
 }

@@ -42,6 +42,30 @@ describe('tables', () => {
   })
 })
 
+test('a table leaves out what is optional rather than cut what must be whole', () => {
+  const id = '01890a5d-ac96-774b-bcce-b302099a8057'
+  const columns = [
+    { head: 'NAME', cuttable: true },
+    { head: 'EMBEDDING', optional: true },
+    { head: 'METADATA', cuttable: true, optional: true },
+    { head: 'ID' },
+  ]
+  const row = ['a-rather-long-name', 'feature-hashing', 'topic=iron year=1868', id]
+  const at = (width: number) => {
+    const table = new TablePrinter(columns, width, plain)
+    const [head, line] = table.lines([row])
+    expect(line).toMatch(new RegExp(`${id}$`))
+    expect(widthOf(line!)).toBeLessThanOrEqual(width)
+    return [head!.split(/ +/), table.leftOut]
+  }
+  expect(at(100)).toEqual([['NAME', 'EMBEDDING', 'METADATA', 'ID'], []])
+  expect(at(80)).toEqual([['NAME', 'EMBEDDING', 'ID'], ['METADATA']])
+  expect(at(60)).toEqual([
+    ['NAME', 'ID'],
+    ['EMBEDDING', 'METADATA'],
+  ])
+})
+
 test('cutting measures columns, not characters', () => {
   expect(cut('金は柔らかい', 7)).toBe('金は柔…')
   expect(cut('金は柔らかい', 12)).toBe('金は柔らかい')

@@ -42,8 +42,8 @@ export function collections(interrupt: Interrupt): Command {
         { head: 'NAME', cuttable: true, style: cyan },
         { head: 'RECORDS', align: 'right', style: bold },
         { head: 'SPACE' },
-        { head: 'EMBEDDING' },
-        { head: 'METADATA', cuttable: true },
+        { head: 'EMBEDDING', optional: true },
+        { head: 'METADATA', cuttable: true, optional: true },
         { head: 'ID', style: dim },
       ])
       const cells = rows.map(
@@ -58,6 +58,8 @@ export function collections(interrupt: Interrupt): Command {
       )
       if (cells.length === 0) out.note(`No collections in ${view.tenant}/${view.database}.`)
       else await out.lines(table.lines(cells))
+      if (table.leftOut.length > 0)
+        out.note(`The terminal is too narrow for ${table.leftOut.join(' and ')}; --json has it all.`)
     }),
   )
 }

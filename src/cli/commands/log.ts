@@ -105,6 +105,8 @@ async function tell(
     else if (page.push(cellsOf(out, line)) === pageRows) page = await flush(out, table, page)
   }
   if (!out.json) await flush(out, table, page)
+  if (told > 0 && out.width < roomy)
+    out.note(`WHAT takes a terminal of ${roomy} columns; --json has it, too.`)
   if (told === 0) out.note('No operation record fits.')
 }
 
