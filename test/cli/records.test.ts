@@ -65,6 +65,17 @@ describe('for machines', () => {
     expect((await annals([...args, '{"rank"'])).status).toBe(2)
   })
 
+  test('search shows the records where nobody has selected', async () => {
+    const search = JSON.stringify({ rank: { $knn: { query: 'iron rusts' } }, limit: 1 })
+    const args = ['search', 'notes', search, '--path', path]
+    expect(await json(args)).toMatchObject([
+      { id: 'a', document: 'Iron rusts.', metadata: { topic: 'metal' }, score: expect.any(Number) },
+    ])
+    expect((await annals(args)).stdout).toMatch(/^ SCORE .*\n.* a +Iron rusts\. +topic=metal/)
+    const none = JSON.stringify({ ...JSON.parse(search), select: ['#score'] })
+    expect(await json(['search', 'notes', none, '--path', path])).toMatchObject([{ id: 'a', document: null }])
+  })
+
   test('history, with who and why', async () => {
     const changed = lines([{ id: 'c', document: 'Paper burns.' }])
     await json(['add', 'notes', '--upsert', '--path', path, '--reason', 'too bright'], { input: changed })

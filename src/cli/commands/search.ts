@@ -13,12 +13,9 @@ export function search(interrupt: Interrupt): Command {
   const command = storeCommand('search', {
     summary: "rank records by an expression: Chroma's Search API",
     description:
-      "Ranks records by an expression: Chroma's Search API. A search is a JSON object with where, rank, groupBy, limit and select; several in an array see the same state. Lower scores are better.",
+      "Ranks records by an expression: Chroma's Search API. A search is a JSON object with where, rank, groupBy, limit and select; several in an array see the same state. Without select, it shows document, metadata and score. Lower scores are better.",
     examples: [
-      [
-        'search notes \'{"rank": {"$knn": {"query": "rusting iron"}}, "limit": 5, "select": ["#document", "#score"]}\'',
-        'the five nearest',
-      ],
+      ['search notes \'{"rank": {"$knn": {"query": "rusting iron"}}, "limit": 5}\'', 'the five nearest'],
       ['search notes - < search.json', 'as a file has it'],
     ],
   })
@@ -39,10 +36,19 @@ export function search(interrupt: Interrupt): Command {
 async function searchesOf(text: string): Promise<SearchLike | SearchLike[]> {
   const { parseJson } = await import('../../wire/json.ts')
   try {
-    return parseJson(Buffer.from(text)) as SearchLike
+    const given = parseJson(Buffer.from(text))
+    return (Array.isArray(given) ? given.map(withSelect) : withSelect(given)) as SearchLike | SearchLike[]
   } catch (error) {
     throw new UsageError(`The search is not valid JSON: ${(error as Error).message}`)
   }
+}
+
+/** What a person wants to see of a record; Chroma selects nothing unless asked. */
+const shown = ['#document', '#metadata', '#score']
+
+function withSelect(search: unknown): unknown {
+  const isSearch = typeof search === 'object' && search !== null && !Array.isArray(search)
+  return isSearch && !('select' in search) ? { ...search, select: shown } : search
 }
 
 async function tell(out: Output, rows: readonly SearchRow[], heading: string | null): Promise<void> {
