@@ -23,6 +23,8 @@ export const wordings: readonly (readonly [program: string, shell: string])[] = 
     'To empty a collection, delete it and create it again.',
     'Name ids or give a filter; annals drop takes the whole collection.',
   ],
+  ['open with recovery "', 'start annals run with --recovery "'],
+  ['smaller recallMin', 'smaller --recall-min'],
   ['Other graphs take a reindex()', 'Other graphs take annals reindex'],
 ]
 

@@ -22,6 +22,7 @@ export function erase(interrupt: Interrupt): Command {
     examples: [
       ['erase guests guest-7 --reason "request of March 1"', 'after asking'],
       ['erase guests guest-7 guest-8 --yes --certificate erased.json', 'with a certificate to keep'],
+      ['proof --verify erased.json --trust 1207:0ac2…', 'check it, against the head that erase has printed'],
     ],
   })
     .argument('<collection>', 'name or UUID')
@@ -53,7 +54,9 @@ function erasureLines(out: Output, erasure: Erasure, file: string | undefined): 
   const lines = [
     `Erased: ${amount(certificate.positions.length, 'version')}, ${bytesText(bytes)} out of the log, at position ${receipt.position}.`,
   ]
+  const { size, root } = certificate.after
   if (file !== undefined) lines.push(`Certificate: ${file}`)
+  lines.push(`Head to note down: ${size}:${root}`)
   for (const { path, createdAt, present } of backups) {
     const state = present ? '' : ', not there now'
     lines.push(out.style.yellow(`Still held by the backup ${path} of ${createdAt.toISOString()}${state}.`))
