@@ -15,6 +15,7 @@ import { admission } from './access/admission.ts'
 import { authentication } from './access/authentication.ts'
 import { Authenticator } from './access/authenticator.ts'
 import { browserGuard } from './access/browser-guard.ts'
+import { hostGuard } from './access/host-guard.ts'
 import { type AppOptions, buildApp, type ServerPlugin } from './app.ts'
 import type { ServerLimits } from './configuration/server-limits.ts'
 import {
@@ -110,9 +111,20 @@ async function equipped(
     metrics,
     stopping,
   }
-  const plugins = [requestLog(metrics), browserGuard(options.corsOrigins ?? []), admission(gate)]
+  const plugins = [
+    requestLog(metrics),
+    ...hostGuards(options),
+    browserGuard(options.corsOrigins ?? []),
+    admission(gate),
+  ]
   if (options.auth !== undefined) plugins.push(authentication(new Authenticator(options.auth)))
   return { context, plugins }
+}
+
+/** Where nobody is asked who they are, and the machine is trusted as a whole; or where names are listed. */
+function hostGuards({ host = '127.0.0.1', auth, allowedHosts }: ServerOptions): ServerPlugin[] {
+  const isOpen = auth === undefined && isLoopback(host)
+  return isOpen || allowedHosts !== undefined ? [hostGuard([host, ...(allowedHosts ?? [])])] : []
 }
 
 function fastifyOptions(

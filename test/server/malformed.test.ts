@@ -98,24 +98,24 @@ test.each([
   ['a wrong version', 'GET / HTTP/9.9\r\n\r\n'],
   [
     'two lengths',
-    'POST /api/v2/reset HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}',
+    'POST /api/v2/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}',
   ],
   [
     'a length and chunks',
-    'POST /api/v2/reset HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'POST /api/v2/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   ],
-  ['a negative length', 'POST /api/v2/reset HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n'],
+  ['a negative length', 'POST /api/v2/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n'],
   [
     'a wrong chunk',
-    `POST ${databasePath}/collections HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+    `POST ${databasePath}/collections HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
   ],
-  ['headers beyond the limit', `GET /api/v2 HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`],
+  ['headers beyond the limit', `GET /api/v2 HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`],
   ['no host', 'GET /api/v2 HTTP/1.1\r\n\r\n'],
-  ['a NUL in a header', 'GET /api/v2 HTTP/1.1\r\nHost: a\0b\r\n\r\n'],
-  ['headers that never end', 'GET /api/v2 HTTP/1.1\r\nHost: a\r\nX-A: '],
+  ['a NUL in a header', 'GET /api/v2 HTTP/1.1\r\nHost: localhost\0b\r\n\r\n'],
+  ['headers that never end', 'GET /api/v2 HTTP/1.1\r\nHost: localhost\r\nX-A: '],
   [
     'a body that never comes',
-    `POST ${databasePath}/collections HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"na`,
+    `POST ${databasePath}/collections HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"na`,
   ],
 ])('%s: the connection is answered and closed', async (_, bytes) => {
   const { hostname, port } = new URL(server.url)

@@ -37,7 +37,7 @@ async function unfinished(
   })
   const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(answer)))
   socket.on('error', () => undefined)
-  const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json`
+  const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json`
   socket.write(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body.slice(0, -1)}`)
   await setTimeout(100)
   return {

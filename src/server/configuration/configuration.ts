@@ -41,6 +41,7 @@ export interface Configuration
   port?: number
   allowReset?: boolean
   corsOrigins?: string[]
+  allowedHosts?: string[]
   /** PEM. */
   signingKey?: string
   auth?: Credentials

@@ -2,7 +2,14 @@ import type { KeyObject } from 'node:crypto'
 import { isIP } from 'node:net'
 import { AnnalsError } from '../../errors.ts'
 import type { StoreOptions } from '../../store.ts'
-import { checkInteger, checkKeys, checkObject } from '../../validation/values.ts'
+import {
+  checkArray,
+  checkInteger,
+  checkKeys,
+  checkObject,
+  checkText,
+  invalid,
+} from '../../validation/values.ts'
 import { type Credentials, checkCredentials } from '../access/credentials.ts'
 import type { LogOptions } from '../operation/logging.ts'
 import { defaultServerLimits, type ServerLimits, serverLimitMaxima } from './server-limits.ts'
@@ -21,6 +28,12 @@ export interface ServerOptions extends StoreOptions {
   allowReset?: boolean
   /** Origins whose pages may call the server, as `https://app.example.org`; `*` for all. Default: none. */
   corsOrigins?: string[]
+  /**
+   * Further names that callers may know the server by, without a port, as a proxy on this machine hands them on.
+   * A server without authentication that listens to this machine alone refuses requests for all others; with this
+   * list, every server does.
+   */
+  allowedHosts?: string[]
   /** Who may call. Default: whoever reaches the port, and may do everything. */
   auth?: Credentials
   /** Certificate chain and private key, PEM. Default: no TLS. */
@@ -35,6 +48,8 @@ export interface ServerOptions extends StoreOptions {
   heartbeatMs?: number
 }
 
+const hostLengthMax = 255
+
 const ownOptions = [
   'path',
   'ephemeral',
@@ -42,6 +57,7 @@ const ownOptions = [
   'port',
   'allowReset',
   'corsOrigins',
+  'allowedHosts',
   'auth',
   'tls',
   'limits',
@@ -64,11 +80,20 @@ export function checkServerOptions(options: ServerOptions): void {
   checkKeys(checkObject(options, 'serve'), [...ownOptions, ...storeOptions], 'serve')
   if (options.ephemeral === true && options.path !== undefined)
     throw new AnnalsError('invalid_argument', 'serve: a store in memory has no path.')
+  checkHostNames(options.allowedHosts ?? [])
   if (options.auth !== undefined) checkCredentials(options.auth, 'serve.auth')
   if (options.tls !== undefined)
     checkKeys(checkObject(options.tls, 'serve.tls'), ['cert', 'key'], 'serve.tls')
   if (options.log !== undefined)
     checkKeys(checkObject(options.log, 'serve.log'), ['level', 'format'], 'serve.log')
+}
+
+function checkHostNames(given: readonly string[]): void {
+  checkArray(given, 'serve.allowedHosts').forEach((name, index) => {
+    const place = `serve.allowedHosts[${index}]`
+    if (!/^(\[[\da-f:.]+\]|[^\s/:[\]]+)$/i.test(checkText(name, place, hostLengthMax)))
+      throw invalid(place, 'must be the name of a host, without scheme and port', name)
+  })
 }
 
 /** All limits, those that were given and the defaults of the others. */

@@ -88,6 +88,12 @@ export const settings: readonly Setting[] = [
     fallback: 'none',
   },
   {
+    key: 'allowedHosts',
+    value: { kind: 'list' },
+    about: 'further host names that requests may be for, without ports',
+    fallback: 'none',
+  },
+  {
     key: 'signingKey',
     value: { kind: 'file' },
     about: 'PEM file of an Ed25519 key that signs checkpoints',
