@@ -432,7 +432,12 @@ export class LocalClient implements Client, Session {
   }
 }
 
+let version: string | undefined
+
+/** Read once: every sign of life over HTTP names it. */
 function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
+  version ??= (
+    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  ).version
+  return version
 }
