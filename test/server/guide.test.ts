@@ -18,6 +18,7 @@ const security = readFileSync(join(root, 'docs/guides/security.md'), 'utf8')
 beforeAll(() => {
   mkdirSync(join(project, 'node_modules'))
   symlinkSync(root, join(project, 'node_modules', 'annals'), 'junction')
+  symlinkSync(join(root, 'node_modules/chromadb'), join(project, 'node_modules', 'chromadb'), 'junction')
 })
 afterAll(() => rmSync(project, { recursive: true, force: true }))
 
@@ -41,8 +42,9 @@ test('the code of the guide to the server prints what it says', () => {
     '127.0.0.1',
     "[ 'second thought' ]",
     "[ 'first thought' ]",
+    "[ [ 'origin' ] ]",
     '200 { is_executor_ready: true, is_log_client_ready: true }',
-    '3',
+    '6',
   ])
 })
 
