@@ -196,7 +196,9 @@ describe('browsers', () => {
     const headers = { origin, authorization: `Bearer ${token}` }
     const created = await call(server, 'POST', `${databasePath}/collections`, { name: 'notes' }, headers)
     expect([created.status, created.headers.get('access-control-allow-origin')]).toEqual([200, origin])
-    expect(created.headers.get('access-control-expose-headers')).toContain('X-Annals-Position')
+    const exposed = created.headers.get('access-control-expose-headers')
+    for (const name of ['X-Annals-Position', 'X-Annals-As-Of', 'X-Annals-From', 'X-Annals-To'])
+      expect(exposed).toContain(name)
     const other = { ...headers, origin: 'https://elsewhere.example.org' }
     expect((await call(server, 'POST', `${databasePath}/collections`, { name: 'other' }, other)).status).toBe(
       403,

@@ -8,6 +8,9 @@ const exposedHeaders = [
   'X-Annals-Position',
   'X-Annals-Committed-At',
   'X-Annals-Count',
+  'X-Annals-As-Of',
+  'X-Annals-From',
+  'X-Annals-To',
   'X-Annals-Version',
   'Retry-After',
 ]
