@@ -1,5 +1,6 @@
 import { AnnalsError } from '../../errors.ts'
 import { defaultDatabase, defaultTenant } from '../../projections/metadata/catalog.ts'
+import type { WriteOptions } from '../../types.ts'
 import { versionHeader } from '../../wire/write-headers.ts'
 import { json } from '../http/answer.ts'
 import type { ServerContext } from '../http/context.ts'
@@ -99,10 +100,7 @@ export const systemRoutes: readonly Route[] = [
     handle: async ({ server, write }) => {
       if (!server.allowReset)
         throw new HttpError(403, 'ChromaError', 'forbidden', 'Reset is disabled by config')
-      if (write.expectedPosition !== undefined)
-        throw new AnnalsError('unsupported_option', 'A reset takes no expected position.', {
-          fate: 'not_written',
-        })
+      refuseConditions(write)
       const who = writerOf(write)
       for (const { tenant, database } of await server.store.allDatabases())
         await server.store.client.scope({ tenant, database }).deleteDatabase({ name: database, tenant }, who)
@@ -110,6 +108,13 @@ export const systemRoutes: readonly Route[] = [
     },
   },
 ]
+
+/** A reset is many writes: there is not one that a condition could be on. */
+function refuseConditions({ expectedPosition, idempotencyKey }: WriteOptions): void {
+  if (expectedPosition === undefined && idempotencyKey === undefined) return
+  const what = expectedPosition === undefined ? 'idempotency key' : 'expected position'
+  throw new AnnalsError('unsupported_option', `A reset takes no ${what}.`, { fate: 'not_written' })
+}
 
 async function packageVersion({ store }: ServerContext): Promise<Record<string, string>> {
   return { [versionHeader]: await store.client.version() }
