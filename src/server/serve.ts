@@ -1,11 +1,13 @@
 /**
  * A store behind HTTP: Chroma's API v2 and ours.
  *
- * What holds: `serve` resolves once the port answers; `close` takes no new requests, ends endless answers, lets
+ * What holds: `serve` resolves once the port answers, and where it throws it leaves nothing open, and makes no store
+ * where the port is taken; `close` takes no new requests, ends endless answers, lets
  * the others finish for as long as `limits.stopTimeoutMs`, and closes the store that it opened.
  */
 import { setMaxListeners } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import { type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { EphemeralClient } from '../client/ephemeral-client.ts'
@@ -29,6 +31,7 @@ import type { ServerContext } from './http/context.ts'
 import { LoadGate } from './operation/load-gate.ts'
 import { createLogger, requestId } from './operation/logging.ts'
 import { Metrics } from './operation/metrics.ts'
+import { probePort } from './operation/port-probe.ts'
 import { requestLog } from './operation/request-log.ts'
 import { Turns } from './operation/turns.ts'
 
@@ -57,13 +60,17 @@ export async function serve(options: ServerOptions = {}): Promise<RunningServer>
   const { host = '127.0.0.1', port = 8000 } = options
   const limits = serverLimits(options.limits)
   const log = await createLogger(options.log ?? { level: 'silent' })
+  await checkStart(options, host, port)
   const client = clientOf(options)
   const stopping = new AbortController()
   // Every request listens to it.
   setMaxListeners(0, stopping.signal)
+  let metrics: Metrics | null = null
+  let app: FastifyInstance | null = null
   try {
     const { context, plugins } = await equipped(client, options, limits, stopping.signal)
-    const app = await buildApp(context, { plugins, fastify: fastifyOptions(options, limits, log) })
+    metrics = context.metrics
+    app = await buildApp(context, { plugins, fastify: fastifyOptions(options, limits, log) })
     app.server.maxConnections = limits.connections
     const kept =
       options.ephemeral === true ? 'a store in memory' : `the store in ${options.path ?? 'annals-data'}`
@@ -73,20 +80,30 @@ export async function serve(options: ServerOptions = {}): Promise<RunningServer>
       log.warn(
         `No authentication: whoever reaches ${url} may do everything, and it listens to other machines than this one.`,
       )
+    const started = app
     let closing: Promise<void> | undefined
     return {
       url,
       port: (app.server.address() as AddressInfo).port,
       log,
       close: () => {
-        closing ??= stop(app, client, stopping, limits).then(() => log.info('stopped'))
+        closing ??= stop(started, client, stopping, limits).then(() => log.info('stopped'))
         return closing
       },
     }
   } catch (error) {
+    // Closes the authenticator, too.
+    await app?.close()
+    metrics?.close()
     await client.close()
     throw error
   }
+}
+
+/** What can be known before a store is opened: that the certificate is one, and the port free. */
+async function checkStart({ tls }: ServerOptions, host: string, port: number): Promise<void> {
+  if (tls !== undefined) createSecureContext(tls)
+  await probePort(host, port)
 }
 
 /** Opens the store, and lays out what works on requests beside the routes. */
