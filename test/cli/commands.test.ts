@@ -309,7 +309,12 @@ describe('care', () => {
     await client.close()
     const refused = await annals(['erase', 'notes', 'r1', '--yes', ...family])
     expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('"copy"') })
-    await json(['erase', 'notes', 'r1', '--yes', '--forks', '--certificate', at('forks.json'), ...family])
+    const erase = ['erase', 'notes', 'r1', '--yes', '--forks', '--certificate', at('forks.json'), ...family]
+    const { stdout } = await annals(erase)
+    const [, head] = /^Head to note down: (\d+:[0-9a-f]{64})$/m.exec(stdout) ?? []
+    expect(await json(['proof', '--verify', at('forks.json'), '--trust', head!])).toMatchObject([
+      { verified: true },
+    ])
     expect(JSON.parse(readFileSync(at('forks.json'), 'utf8'))).toMatchObject({ forks: [{ ids: ['r1'] }] })
     expect(await json(['get', 'copy', ...family])).toHaveLength(2)
   })

@@ -34,6 +34,8 @@ describe('the log', () => {
     const log = await createLogger({ format: 'pretty' }, pretty)
     log.info({ status: 200 }, 'readable')
     expect(pretty.text).toMatch(/INFO.*readable/)
+    log.info({ route: '/api/v2/heartbeat', status: 200, ms: 1 }, 'request')
+    expect(pretty.text).toMatch(/\n.*request.*heartbeat.*200.*\n$/)
   })
 
   test('takes a request’s name from its caller only when it is harmless', () => {

@@ -47,7 +47,10 @@ export async function createLogger(
   // Written in the background: a slow reader of the log must not hold up requests.
   if (!isPretty) return pino(options, target ?? destination({ dest: 1, sync: false }))
   const { default: pretty } = await import('pino-pretty')
-  return pino(options, pretty({ ignore: 'requestId', ...(target !== undefined && { destination: target }) }))
+  return pino(
+    options,
+    pretty({ ignore: 'requestId', singleLine: true, ...(target !== undefined && { destination: target }) }),
+  )
 }
 
 /** What a caller may name a request by: what can stand in a log line as it is. */
