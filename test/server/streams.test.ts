@@ -5,6 +5,9 @@ import { expect, test } from 'vitest'
 import { AnnalsError } from '../../src/errors.ts'
 import { bytes, job, lines } from '../../src/server/http/streams.ts'
 
+/** A server whose jobs need not tell that they live. */
+const quiet = { heartbeatMs: 60_000 }
+
 /** Items without an end, of a length; tells how many were taken, and whether it was let go. */
 function endless(length: number) {
   const state = { taken: 0, released: false }
@@ -75,7 +78,7 @@ test('an error before the first line is thrown, a later one is the last line', a
 })
 
 test('a slow reader is told the newest progress, and the result', async () => {
-  const { body } = await job(async (tell) => {
+  const { body } = await job(quiet, async (tell) => {
     for (let done = 1; done <= 1_000; done++) {
       tell({ done })
       if (done % 100 === 0) await nextTurn()
@@ -91,8 +94,10 @@ test('a slow reader is told the newest progress, and the result', async () => {
 })
 
 test('work that fails at once is thrown; later it is the last line', async () => {
-  await expect(job(() => Promise.reject(new AnnalsError('invalid_filter', 'no')))).rejects.toThrow('no')
-  const late = await job(async (tell) => {
+  await expect(job(quiet, () => Promise.reject(new AnnalsError('invalid_filter', 'no')))).rejects.toThrow(
+    'no',
+  )
+  const late = await job(quiet, async (tell) => {
     tell(1)
     await nextTurn()
     throw new Error('a secret of the server')
@@ -100,6 +105,26 @@ test('work that fails at once is thrown; later it is the last line', async () =>
   const text = await textOf(late.body)
   expect(text).toContain('"$error":{"error":"InternalError"')
   expect(text).not.toContain('secret')
+})
+
+test('silent work tells by empty lines that it lives', async () => {
+  const { body } = await job({ heartbeatMs: 20 }, async (tell) => {
+    tell(1)
+    await wait(200)
+    return 2
+  })
+  const told = (await textOf(body)).split('\n')
+  expect(told.filter((line) => line !== '')).toEqual(['{"progress":1}', '{"result":2}'])
+  expect(told.slice(1, -2).length).toBeGreaterThan(2)
+  expect(told.slice(1, -2).every((line) => line === '')).toBe(true)
+})
+
+test('work that is silent from the start is answered all the same, and its failure is the last line', async () => {
+  const { body } = await job({ heartbeatMs: 20 }, async () => {
+    await wait(100)
+    throw new AnnalsError('log_damaged', 'torn')
+  })
+  expect(await textOf(body)).toMatch(/^\n+\{"\$error":\{.*"code":"log_damaged"\}\}\n$/)
 })
 
 test('bytes go out as they come', async () => {

@@ -6,11 +6,9 @@ import { Exchange } from './exchange.ts'
 import { connectionLost } from './failure.ts'
 import { type Parameters, withQuery } from './paths.ts'
 import { retryDelayMs } from './retry.ts'
-import { eventError, events } from './streams.ts'
+import { eventError, events, silenceMs } from './streams.ts'
 import type { Transport } from './transport.ts'
 
-/** A server says something at least every 15 s; one that was silent for so long is not there any more. */
-const silenceMs = 60_000
 /** A live feed that was connected once looks for its server for so long before it gives up. */
 const outageMsMax = 600_000
 /** Attempts of a feed that has not been connected, or that ends. */

@@ -8,6 +8,9 @@ import { parsePlainJson } from '../../wire/json.ts'
 import { connectionLost } from './failure.ts'
 import type { Call, OpenAnswer, Transport } from './transport.ts'
 
+/** A server says something at least every 15 s; one that was silent for so long is not there any more. */
+export const silenceMs = 60_000
+
 /** The values of a stream of lines (NDJSON). Throws the error that its last line tells of. */
 export async function* lines({
   chunks,
@@ -55,9 +58,17 @@ export interface Listeners {
   onFinding?: ((finding: never) => void) | undefined
 }
 
-/** Long work on the server: tells how far it is, and answers its result. It ends with the connection. */
-export async function runJob<T>(transport: Transport, call: Call, listeners: Listeners): Promise<T> {
-  const started = await transport.stream({ ...call, timeoutMs: null, isRepeatable: false })
+/**
+ * Long work on the server: tells how far it is, and answers its result. It ends with the connection. A server that
+ * was silent for `idleMs` is not there any more.
+ */
+export async function runJob<T>(
+  transport: Transport,
+  call: Call,
+  listeners: Listeners,
+  idleMs: number = silenceMs,
+): Promise<T> {
+  const started = await transport.stream({ ...call, timeoutMs: idleMs, isRepeatable: false }, idleMs)
   try {
     for await (const line of lines(started)) {
       const { progress, finding, result } = line as { progress?: never; finding?: never; result?: T }

@@ -44,7 +44,7 @@ export interface ServerOptions extends StoreOptions {
   log?: LogOptions
   /** Ed25519 key (PEM or `KeyObject`) that signs checkpoints. */
   signingKey?: KeyObject | string
-  /** A change feed sends a sign of life after so long without a change; default 15,000. */
+  /** A change feed or a job sends a sign of life after so long in silence; default 15,000. */
   heartbeatMs?: number
 }
 

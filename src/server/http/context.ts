@@ -13,7 +13,7 @@ export interface ServerContext {
   allowReset: boolean
   /** Ed25519 key that signs checkpoints; `undefined`: they are not signed. */
   signingKey: KeyObject | string | undefined
-  /** A change feed sends a sign of life after so long without a change. */
+  /** A change feed or a job sends a sign of life after so long in silence. */
   heartbeatMs: number
   limits: ServerLimits
   turns: Turns

@@ -7,6 +7,7 @@
 import { Readable } from 'node:stream'
 import { streamErrorKey } from '../../wire/error-body.ts'
 import { type Answer, bytesType, eventsType, linesType } from './answer.ts'
+import type { ServerContext } from './context.ts'
 import { describeError } from './http-error.ts'
 import { jsonOf } from './json.ts'
 
@@ -24,6 +25,9 @@ export async function lines(items: AsyncIterable<unknown>): Promise<Answer> {
   return { type: linesType, body: stream(joined(texts), release) }
 }
 
+/** An item that is an empty line. */
+const signOfLife = Symbol('sign of life')
+
 /** Tells how far the work is: anything that JSON can hold. */
 export type Tell = (progress: unknown) => void
 
@@ -32,11 +36,14 @@ export type Note = (line: object) => void
 
 /**
  * Long work: lines of `{"progress": …}` and what else is noted, then one of `{"result": …}`. Where the client reads
- * slower than the work goes on, it is told the newest progress only. An error before the first line is answered as
- * an error.
+ * slower than the work goes on, it is told the newest progress only. Work that is silent for `heartbeatMs` sends an
+ * empty line, which also begins the answer. An error before the first line is answered as an error.
  */
-export async function job(run: (tell: Tell, note: Note) => Promise<unknown>): Promise<Answer> {
-  const { texts, release } = await begun(progressOf(run))
+export async function job(
+  { heartbeatMs }: Pick<ServerContext, 'heartbeatMs'>,
+  run: (tell: Tell, note: Note) => Promise<unknown>,
+): Promise<Answer> {
+  const { texts, release } = await begun(progressOf(run, heartbeatMs))
   return { type: linesType, body: stream(texts, release) }
 }
 
@@ -81,7 +88,8 @@ async function* linesOf(
   iterator: AsyncIterator<unknown>,
 ): AsyncGenerator<string, void, undefined> {
   try {
-    for (let item = first; item.done !== true; item = await iterator.next()) yield `${jsonOf(item.value)}\n`
+    for (let item = first; item.done !== true; item = await iterator.next())
+      yield item.value === signOfLife ? '\n' : `${jsonOf(item.value)}\n`
   } catch (error) {
     yield `${jsonOf({ [streamErrorKey]: describeError(error).body })}\n`
   } finally {
@@ -104,7 +112,8 @@ async function* joined(texts: AsyncIterable<string>): AsyncGenerator<string, voi
 
 async function* progressOf(
   run: (tell: Tell, note: Note) => Promise<unknown>,
-): AsyncGenerator<object, void, undefined> {
+  heartbeatMs: number,
+): AsyncGenerator<object | typeof signOfLife, void, undefined> {
   let told: object | null = null
   let noted: object[] = []
   let wake = (): void => undefined
@@ -130,9 +139,14 @@ async function* progressOf(
     told = null
     yield* news
     if (hasNews() || ended) continue
-    await new Promise<void>((resolve) => {
-      wake = resolve
+    const isSilent = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(resolve, heartbeatMs, true).unref()
+      wake = () => {
+        clearTimeout(timer)
+        resolve(false)
+      }
     })
+    if (isSilent) yield signOfLife
   }
   yield { result: await work }
 }

@@ -42,7 +42,7 @@ export const careRoutes: readonly Route[] = [
       const recallMin = optional(number)(given.recallMin, 'recallMin')
       const hnsw = optional(object)(given.hnsw, 'hnsw')
       const { collection } = await liveCollection(call)
-      return job((onProgress) =>
+      return job(call.server, (onProgress) =>
         collection.reindex(
           {
             ...(recallMin !== null && { recallMin }),
@@ -185,7 +185,7 @@ export const careRoutes: readonly Route[] = [
     success: { type: linesType, schema: { $ref: 'VerifyResult#' } },
     handle: ({ server, body, signal }) => {
       const level = optional(text)(only(body, ['level']).level, 'level') as VerifyLevel | null
-      return job((onProgress, note) => {
+      return job(server, (onProgress, note) => {
         const onFinding = (finding: Finding) => note({ finding })
         return server.store.client.verify({ ...(level !== null && { level }), signal, onProgress, onFinding })
       })
@@ -203,7 +203,7 @@ export const careRoutes: readonly Route[] = [
     success: { type: linesType, schema: { $ref: 'RepairResult#' } },
     handle: ({ server, body, signal }) => {
       only(body, [])
-      return job((onProgress) => server.store.client.repair({ signal, onProgress }))
+      return job(server, (onProgress) => server.store.client.repair({ signal, onProgress }))
     },
   },
   {
@@ -221,7 +221,7 @@ export const careRoutes: readonly Route[] = [
     },
     handle: ({ server, body, signal }) => {
       const recallMin = optional(number)(only(body, ['recallMin']).recallMin, 'recallMin')
-      return job((onProgress) =>
+      return job(server, (onProgress) =>
         server.store.client.compact({ ...(recallMin !== null && { recallMin }), signal, onProgress }),
       )
     },
@@ -239,7 +239,7 @@ export const careRoutes: readonly Route[] = [
     writes: true,
     handle: ({ server, body, signal, write }) => {
       const dryRun = optional(flag)(only(body, ['dryRun']).dryRun, 'dryRun')
-      return job((onProgress) =>
+      return job(server, (onProgress) =>
         server.store.client.vacuum({ ...(dryRun !== null && { dryRun }), signal, onProgress }, write),
       )
     },
