@@ -52,7 +52,7 @@ test('as a new user would type it', async () => {
   // While the server has the folder, nobody else does; the message says what to do.
   const locked = await annals(['count', 'facts', '--path', path])
   expect(locked.status).toBe(1)
-  expect(locked.stderr).toMatch(/open in another process.*\[store_locked\]\n {2}hint: .*--url http:/)
+  expect(locked.stderr).toMatch(/open in another process.*\[store_locked\]\n {2}hint: .*--url/)
   expect((await annals(['inspect', path])).stdout).toContain('10,000')
   expect(await stopped(server, 'SIGINT')).toBe(0)
 
