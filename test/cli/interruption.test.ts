@@ -112,7 +112,19 @@ test('changes that are followed end with Ctrl-C, exit code 0', async () => {
 })
 
 test('the second Ctrl-C ends it at once', async () => {
-  const child = start(['import', '-', 'notes', '--format', 'jsonl', '--path', at('twice')])
+  const child = start([
+    'import',
+    '-',
+    'notes',
+    '--format',
+    'jsonl',
+    '--batch-size',
+    '1',
+    '--path',
+    at('twice'),
+  ])
+  // The store is made for the first batch; the rest of the input is waited for.
+  child.stdin!.write('{"id": "a", "document": "first"}\n{"id": "b", "document": "second"}\n')
   await until(() => existsSync(join(at('twice'), 'metadata.sqlite3')))
   child.kill('SIGINT')
   child.kill('SIGTERM')
