@@ -357,7 +357,9 @@ export class Store {
   #verifyParts(): VerifyParts {
     const { log, metadata, manifest, vectors, report, projector } = this
     const isApplying = () => projector.isApplying
-    return { log, metadata, manifest, vectors, isApplying, metadataReplaced: report.metadataReplaced }
+    const settled = (collection: string) => this.#sealer.settled(collection)
+    const { metadataReplaced } = report
+    return { log, metadata, manifest, vectors, settled, isApplying, metadataReplaced }
   }
 
   async #close(): Promise<void> {

@@ -19,6 +19,8 @@ export interface SegmentCheck {
   live: Database.Database
   manifest: Manifest
   vectors: VectorStore
+  /** Waits until nothing of a collection (UUID) is being sealed or rebuilt. */
+  settled: (collection: string) => Promise<void>
   level: VerifyLevel
   checked: Checked
   onSegments: (done: number, total: number) => void
@@ -41,9 +43,7 @@ export async function* checkSegments(check: SegmentCheck): AsyncGenerator<Findin
   for (const [index, segment] of segments.entries()) {
     check.signal?.throwIfAborted()
     for await (const found of checkSegment(check, segment)) {
-      // Compaction may have replaced it while it was looked at.
-      if (!check.manifest.all().some(({ id, digest }) => id === segment.id && digest.equals(segment.digest)))
-        break
+      if (await wasReplaced(check, segment)) break
       if (found.severity === 'error') check.onBad?.(segment)
       yield found
     }
@@ -51,6 +51,13 @@ export async function* checkSegments(check: SegmentCheck): AsyncGenerator<Findin
     check.onSegments(index + 1, segments.length)
   }
   yield* unnamedFiles(check)
+}
+
+/** Whether it was built again or merged while it was looked at: its new file stands there before its new row. */
+async function wasReplaced({ live, manifest, settled }: SegmentCheck, segment: SegmentRow): Promise<boolean> {
+  const row = collectionOf(live, segment.collection)
+  if (row !== undefined) await settled(row.id)
+  return !manifest.all().some(({ id, digest }) => id === segment.id && digest.equals(segment.digest))
 }
 
 /** Segments of one collection cover disjoint labels, none that were never given. */

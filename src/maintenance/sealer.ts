@@ -99,6 +99,11 @@ export class Sealer {
     release()
   }
 
+  /** Settles once nothing of the collection is being sealed or rebuilt: then files and manifest agree. */
+  async settled(collection: string): Promise<void> {
+    while (this.#busy.has(collection)) await this.#busy.get(collection)
+  }
+
   /** Runs `work` on a collection's index while nothing of it is being sealed or rebuilt. */
   alone<T>(row: CollectionRow, work: (index: VectorIndex) => Promise<T>): Promise<T> {
     return this.#alone(row, () => this.#parts.vectors.use(row, work))
@@ -130,6 +135,7 @@ export class Sealer {
 
   async #alone<T>(row: CollectionRow, work: () => Promise<T>): Promise<T> {
     this.#waiting.set(row.id, (this.#waiting.get(row.id) ?? 0) + 1)
+    // In this turn, not behind a promise of `settled`: nobody may come in between.
     while (this.#busy.has(row.id)) await this.#busy.get(row.id)
     this.#waiting.set(row.id, this.#waiting.get(row.id)! - 1)
     const result = work()

@@ -45,6 +45,8 @@ export interface VerifyParts {
   metadata: MetadataFile
   manifest: Manifest
   vectors: VectorStore
+  /** Waits until nothing of a collection (UUID) is being sealed or rebuilt. */
+  settled: (collection: string) => Promise<void>
   /** Whether the metadata is catching up with the log. */
   isApplying: () => boolean
   /** Why the metadata was derived anew at the last opening. */
