@@ -259,7 +259,7 @@ describe('care', () => {
       return statSync(join(damaged, 'log', name)).size
     }
     const content = readFileSync(join(damaged, 'log', table))
-    content.fill(0xff, content.length / 2, content.length / 2 + 20)
+    content.fill(0xff, Math.floor(content.length / 2), Math.floor(content.length / 2) + 20)
     writeFileSync(join(damaged, 'log', table), content)
     const broken = await annals(['verify', '--path', damaged])
     expect(broken.status).toBe(1)
