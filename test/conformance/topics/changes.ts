@@ -130,12 +130,13 @@ export const changes: Topic = (fixture) => {
     test('end with the signal, also one that came before', async () => {
       const { client, notes } = await written(fixture)
       const stop = new AbortController()
-      const reading = all(client.changes({ live: true, signal: stop.signal }))
-      await delay(20)
-      await notes.add({ ids: ['c'], embeddings: [[1, 1]] })
-      await delay(20)
-      stop.abort()
-      expect(await reading).toHaveLength(6)
+      const seen: number[] = []
+      for await (const { position } of client.changes({ live: true, signal: stop.signal })) {
+        seen.push(position)
+        if (position === 5) await notes.add({ ids: ['c'], embeddings: [[1, 1]] })
+        if (position === 6) stop.abort()
+      }
+      expect(seen).toEqual([1, 2, 3, 4, 5, 6])
       expect(await all(client.changes({ live: true, signal: stop.signal }))).toEqual([])
     })
 
