@@ -75,9 +75,11 @@ export function fileBytes(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.size ?? null
 }
 
-/** A leftover that cannot be removed is no second error: its name says that nobody needs it. */
+/** Removes a leftover whose name says that nobody needs it. */
 export function removeIfPossible(path: string): void {
   try {
     rmSync(path, { force: true })
-  } catch {}
+  } catch {
+    // Whatever forbids it: the file does no harm, and its removal is tried again the next time.
+  }
 }

@@ -56,7 +56,7 @@ export function between(min: number, max: number): (text: string) => number {
 }
 
 /** The text of a JSON object: whoever needs it reads it with exact numbers. */
-export function jsonObject(text: string): string {
+function jsonObject(text: string): string {
   const value = parsed(text)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return text
   throw new InvalidArgumentError(`It must be a JSON object, such as '{"topic": "iron"}'.`)

@@ -104,11 +104,14 @@ export class BackupList {
   }
 }
 
-/** A store opens on a full disk, too. Its first backup writes the list; until then an opening begins it anew. */
+/** Begins the list in the folder. */
 function saveIfPossible(file: string, list: BackupListFile): void {
   try {
     writeDurably(file, encodeBackupList(list))
-  } catch {}
+  } catch {
+    // A store opens on a full disk, too. The first backup writes the list, and fails where it cannot; until
+    // then each opening begins it anew.
+  }
 }
 
 /** A backup that was interrupted before its first manifest has left files without one. */

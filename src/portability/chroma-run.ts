@@ -75,7 +75,7 @@ interface Planned {
   target: CollectionPlace
 }
 
-export const chromaOptionKeys: readonly string[] = [
+const chromaOptionKeys: readonly string[] = [
   'tenants',
   'databases',
   'collections',

@@ -44,10 +44,9 @@ export async function importChromaServer(
 }
 
 function checkUrl(url: unknown): URL {
-  try {
-    const checked = new URL(String(url))
-    if (checked.protocol === 'http:' || checked.protocol === 'https:') return checked
-  } catch {}
+  const text = url instanceof URL ? url.href : url
+  const checked = typeof text === 'string' && URL.canParse(text) ? new URL(text) : null
+  if (checked?.protocol === 'http:' || checked?.protocol === 'https:') return checked
   throw invalid('url', 'must be an http or https URL', url)
 }
 

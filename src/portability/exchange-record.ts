@@ -15,7 +15,7 @@ export interface CheckedRecord {
   bytes: number
 }
 
-export const recordKeys = ['id', 'embedding', 'document', 'metadata', 'uri'] as const
+const recordKeys = ['id', 'embedding', 'document', 'metadata', 'uri'] as const
 
 /** What a format reads: a record that nobody has checked yet, or what is wrong with the place where it stood. */
 export interface RawRow {

@@ -6,7 +6,7 @@ import { AnnalsError, show } from '../errors.ts'
 import type { WriteOptions, WriteReceipt } from '../types.ts'
 
 /** Request headers of writes. */
-export const writeHeaders = {
+const writeHeaders = {
   actor: 'x-annals-actor',
   reason: 'x-annals-reason',
   idempotencyKey: 'idempotency-key',

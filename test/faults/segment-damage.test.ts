@@ -2,12 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import hnswlib from 'hnswlib-node'
 import { beforeAll, describe, expect, test } from 'vitest'
-import {
-  checkHnswFile,
-  graphSpace,
-  readHeader,
-  readVectors,
-} from '../../src/projections/vectors/hnsw-file.ts'
+import { checkHnswFile, graphSpace, readHeader } from '../../src/projections/vectors/hnsw-file.ts'
 import { SealedSegment, type SealedSegmentSource } from '../../src/projections/vectors/sealed-segment.ts'
 import {
   built,
@@ -16,6 +11,7 @@ import {
   freshFile,
   randomSource,
   randomVector,
+  readVectors,
   recipe,
   vouchedFor,
 } from './segment-support.ts'

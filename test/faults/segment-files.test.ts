@@ -3,12 +3,20 @@ import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { prepare } from '../../src/projections/vectors/distance.ts'
-import { readVectors } from '../../src/projections/vectors/hnsw-file.ts'
 import { SealedSegment } from '../../src/projections/vectors/sealed-segment.ts'
 import { buildSegment } from '../../src/projections/vectors/segment-builder.ts'
 import { TopK } from '../../src/projections/vectors/top-k.ts'
 import type { Space } from '../../src/types.ts'
-import { built, damagedFile, exact, folder, randomSource, randomVector, recipe } from './segment-support.ts'
+import {
+  built,
+  damagedFile,
+  exact,
+  folder,
+  randomSource,
+  randomVector,
+  readVectors,
+  recipe,
+} from './segment-support.ts'
 
 describe('building and loading', () => {
   test.each<Space>(['l2', 'ip', 'cosine'])(

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { prepare, type VectorTable } from '../../src/projections/vectors/distance.ts'
+import { type HnswVectors, readVectorsInSteps } from '../../src/projections/vectors/hnsw-file.ts'
 import type { SealedSegmentSource } from '../../src/projections/vectors/sealed-segment.ts'
 import { buildSegment, type SegmentBuild } from '../../src/projections/vectors/segment-builder.ts'
 import type { Space } from '../../src/types.ts'
@@ -53,6 +54,15 @@ export function recipe(wanted: Recipe): SegmentBuild & { matrix: Float32Array } 
     matrix.set(prepare(space, randomVector(dimension, random)), row * dimension)
   const file = join(folder, wanted.name ?? `${++files}.hnsw`)
   return { matrix, dimension, space, firstLabel, count, maxNeighbors: 8, efConstruction: 60, file }
+}
+
+/** Labels and vectors of a sound file. */
+export function readVectors(bytes: Uint8Array, dimension: number): HnswVectors {
+  const steps = readVectorsInSteps(bytes, dimension)
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
 }
 
 export async function built(build: SegmentBuild): Promise<SealedSegmentSource> {

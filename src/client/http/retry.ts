@@ -3,7 +3,7 @@
 const firstDelayMs = 100
 const delayMsMax = 5_000
 /** A server that asks for more patience than this is told of to the caller instead. */
-export const retryAfterMsMax = 30_000
+const retryAfterMsMax = 30_000
 
 /**
  * How long to wait before the next attempt: twice as long each time, half of it by chance, so that many clients do

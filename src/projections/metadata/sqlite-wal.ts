@@ -11,9 +11,9 @@
 import { endianness } from 'node:os'
 
 /** Bytes before the first frame. */
-export const walHeaderBytes = 32
+const walHeaderBytes = 32
 /** Bytes before the page image in each frame. */
-export const frameHeaderBytes = 24
+const frameHeaderBytes = 24
 
 /** The checksum's words are little-endian with this number, big-endian with the next one. */
 const magicNumber = 0x377f0682

@@ -138,14 +138,10 @@ export function* checkInSteps(bytes: Uint8Array, expected: HnswExpectation): Gen
   return null
 }
 
-/** Reads labels and vectors of a file in which `checkHnswFile` found nothing. */
-export function readVectors(bytes: Uint8Array, dimension: number): HnswVectors {
-  const vectors = emptyVectors(bytes, dimension)
-  copyVectors(bytes, dimension, vectors, 0, vectors.labels.length)
-  return vectors
-}
-
-/** `readVectors`, handing the thread back after every few vectors. */
+/**
+ * Reads labels and vectors of a file in which `checkHnswFile` found nothing, handing the thread back after every
+ * few vectors.
+ */
 export function* readVectorsInSteps(bytes: Uint8Array, dimension: number): Generator<void, HnswVectors> {
   const vectors = emptyVectors(bytes, dimension)
   const count = vectors.labels.length

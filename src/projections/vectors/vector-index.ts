@@ -60,11 +60,6 @@ export class VectorIndex {
     return this.#segments.at(-1)?.nextLabel ?? 0
   }
 
-  /** Vectors in the growing segment. */
-  get growingCount(): number {
-    return this.#growing?.count ?? 0
-  }
-
   /** Bytes that this collection holds, the native ones estimated. */
   get memoryBytes(): number {
     const segments = this.segments.reduce(

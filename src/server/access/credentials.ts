@@ -109,7 +109,7 @@ function checkUser(value: unknown, place: string): PasswordGrant {
 }
 
 /** Name, role and home, without a secret. */
-export function checkGrant(given: Record<string, unknown>, place: string): Grant {
+function checkGrant(given: Record<string, unknown>, place: string): Grant {
   const { role, tenant, database } = given
   if (!roles.some((known) => known === role))
     throw invalid(`${place}.role`, `must be one of ${roles.join(', ')}`, role)
