@@ -1,28 +1,17 @@
-/**
- * Opening the log: create it, check its end, compare it with what was remembered outside of it, and, where the
- * caller allows it, give up what is damaged.
- */
+/** Opening the log: create it, check its end, and compare it with what was remembered outside of it. */
 import type { Env } from '../env.ts'
 import { AnnalsError } from '../errors.ts'
-import { saltBytes } from '../format/frame.ts'
-import {
-  decodeHeadRecord,
-  decodeStoreRecord,
-  encodeHeadRecord,
-  encodeStoreRecord,
-  type StoreRecord,
-} from '../format/head-record.ts'
-import { headKey, positionOf, recordKey, recordRange, storeKey } from '../format/keys.ts'
-import { encodeFrame } from '../format/operation-record.ts'
+import { encodeHeadRecord, encodeStoreRecord, type StoreRecord } from '../format/head-record.ts'
+import { headKey, recordRange, storeKey } from '../format/keys.ts'
 import { logFormatOf } from '../format/upcasters/log-format.ts'
 import { logFormatVersion } from '../format/version.ts'
-import { limits } from '../limits.ts'
-import type { Commit } from '../types.ts'
 import { frames } from './frames.ts'
-import { LevelOperationLog, type LogState, readState, tailLost, verifyNewest } from './level-operation-log.ts'
-import type { Entry, Handle, Medium } from './medium.ts'
+import { LevelOperationLog } from './level-operation-log.ts'
+import { type LogState, readState, tailLost, verifyNewest } from './log-state.ts'
+import type { Handle, Medium } from './medium.ts'
 import { MerkleFrontier } from './merkle-tree.ts'
 import type { LogMark, OperationLog, Recovery, RecoveryReport } from './operation-log.ts'
+import { recover } from './recover.ts'
 
 export interface OpenLogOptions {
   env: Env
@@ -162,160 +151,4 @@ async function compareWithMark(
   }
   if (!rolled.root().equals(new MerkleFrontier(head, peaks).root()))
     throw tailLost(medium.name, mark.position, head)
-}
-
-async function recover(
-  error: unknown,
-  handle: Handle,
-  options: Opening,
-  report: RecoveryReport,
-): Promise<LogState> {
-  const { recovery, mark } = options
-  if (!(error instanceof AnnalsError) || !isDamage(error) || recovery === 'absolute') throw error
-  if (recovery === 'salvage') return salvage(handle, options, report)
-  if (recovery === 'point-in-time') return truncate(handle, options, report, new MerkleFrontier(), true)
-  // Only what was never acknowledged may go: the damage must lie behind the mark, in the store it belongs to.
-  if (mark === null || error.code !== 'log_damaged' || error.position === undefined) throw error
-  if (error.position <= mark.position) throw error
-  if ((await knownStore(handle))?.storeId !== mark.storeId) throw error
-  // The mark may be old: what is appended waits for the append before, so only the newest commit can be torn.
-  if (!(await isInNewestCommit(handle, error.position))) throw error
-  // A commit of which a part is applied, a fork, was durable.
-  if (await isInsideCommit(handle, mark.position)) throw error
-  return truncate(handle, options, report, mark.frontier.clone(), true)
-}
-
-/** Whether everything from a position on belongs to one commit, as far as it can be read. */
-async function isInNewestCommit(handle: Handle, position: number): Promise<boolean> {
-  const end = await lastPosition(handle)
-  for await (const { frame } of frames(handle, position, end))
-    if (!(frame instanceof Error) && frame.record.commit.first > position) return false
-  return end - position < limits.recordsPerForkMax
-}
-
-/** Whether more of its commit follows behind a position. */
-async function isInsideCommit(handle: Handle, position: number): Promise<boolean> {
-  for await (const { frame } of frames(handle, position - 1, position)) {
-    if (frame instanceof Error) return false
-    const { first, count } = frame.record.commit
-    return position < first + count - 1
-  }
-  return false
-}
-
-function isDamage(error: AnnalsError): boolean {
-  return error.code === 'log_damaged' || error.code === 'log_tail_lost'
-}
-
-/** Keeps whole commits up to the first damage after `frontier`, and removes everything behind. */
-async function truncate(
-  handle: Handle,
-  { env }: Opening,
-  report: RecoveryReport,
-  frontier: MerkleFrontier,
-  givesUpAcknowledged: boolean,
-): Promise<LogState> {
-  const end = await lastPosition(handle)
-  let kept = { frontier: frontier.clone(), committedAt: 0 }
-  if (frontier.size > 0) kept.committedAt = await committedAtOf(handle, frontier.size)
-  for await (const { frame } of frames(handle, frontier.size, end)) {
-    if (frame instanceof Error) break
-    frontier.append(frame.leaf)
-    const { commit, position } = frame.record
-    if (position === commit.first + commit.count - 1)
-      kept = { frontier: frontier.clone(), committedAt: commit.committedAt }
-  }
-  report.truncatedTo = kept.frontier.size
-  const removals: Buffer[] = []
-  for (let position = kept.frontier.size + 1; position <= end; position++) removals.push(recordKey(position))
-  return writeState(handle, env, kept, { newEpoch: givesUpAcknowledged, removals })
-}
-
-/**
- * Replaces every unreadable record by a `lost` one, so that the log is gapless and verifies again. A position
- * that was acknowledged, or that belongs to a commit of which a part is left, is never given out again.
- */
-async function salvage(handle: Handle, { env, mark }: Opening, report: RecoveryReport): Promise<LogState> {
-  const end = await lastKnownPosition(handle, mark)
-  const frontier = new MerkleFrontier()
-  const puts: Entry[] = []
-  let committedAt = 0
-  let commitEnd = end
-  const replace = (position: number, reason: string): void => {
-    report.lost.push({ position, reason })
-    const replacement = encodeFrame(
-      { type: 'lost', position, commit: lostCommit(position, committedAt) },
-      env.randomBytes(saltBytes),
-    )
-    frontier.append(replacement.leaf)
-    puts.push({ key: recordKey(position), value: replacement.bytes })
-  }
-  for await (const { position, frame } of frames(handle, 0, end)) {
-    if (frame instanceof Error) {
-      replace(position, frame.message)
-      continue
-    }
-    const { commit } = frame.record
-    committedAt = Math.max(committedAt, commit.committedAt)
-    commitEnd = Math.max(commitEnd, commit.first + commit.count - 1)
-    frontier.append(frame.leaf)
-  }
-  for (let position = end + 1; position <= commitEnd; position++)
-    replace(position, 'The rest of its commit is there, and it is not.')
-  return writeState(handle, env, { frontier, committedAt }, { newEpoch: true, puts })
-}
-
-function lostCommit(position: number, committedAt: number): Commit {
-  return { first: position, count: 1, committedAt, actor: 'annals', reason: 'salvage', idempotencyKey: null }
-}
-
-async function writeState(
-  handle: Handle,
-  env: Env,
-  { frontier, committedAt }: { frontier: MerkleFrontier; committedAt: number },
-  { newEpoch, puts = [], removals = [] }: { newEpoch: boolean; puts?: Entry[]; removals?: Buffer[] },
-): Promise<LogState> {
-  const known = await knownStore(handle)
-  const store = known ?? { storeId: env.uuid(), epoch: 0, createdAt: env.now() }
-  if (newEpoch) store.epoch += 1
-  const head = { head: frontier.size, committedAt, peaks: [...frontier.peaks] }
-  const state = [
-    { key: storeKey, value: encodeStoreRecord(store) },
-    { key: headKey, value: encodeHeadRecord(head) },
-  ]
-  await handle.write([...puts, ...state], removals)
-  return { store, head, origin: null }
-}
-
-async function knownStore(handle: Handle): Promise<StoreRecord | null> {
-  const bytes = await handle.get(storeKey).catch(() => undefined)
-  return bytes === undefined ? null : orNull(() => decodeStoreRecord(bytes))
-}
-
-/** The highest position that anything speaks of: a record, the head record, or what was acknowledged. */
-async function lastKnownPosition(handle: Handle, mark: LogMark | null): Promise<number> {
-  const bytes = await handle.get(headKey).catch(() => undefined)
-  const head = bytes === undefined ? null : orNull(() => decodeHeadRecord(bytes))
-  const store = await knownStore(handle)
-  const acknowledged = mark !== null && mark.storeId === store?.storeId ? mark.position : 0
-  return Math.max(await lastPosition(handle), head?.head ?? 0, acknowledged)
-}
-
-function orNull<T>(read: () => T): T | null {
-  try {
-    return read()
-  } catch {
-    return null
-  }
-}
-
-async function committedAtOf(handle: Handle, position: number): Promise<number> {
-  for await (const { frame } of frames(handle, position - 1, position))
-    if (!(frame instanceof Error)) return frame.record.commit.committedAt
-  return 0
-}
-
-async function lastPosition(handle: Handle): Promise<number> {
-  const [last] = await handle.entries({ ...recordRange, limit: 1, reverse: true })
-  return last === undefined ? 0 : positionOf(last.key)
 }
