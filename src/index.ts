@@ -121,6 +121,7 @@ export type {
 export type { ReindexOptions, ReindexReport } from './maintenance/reindexer.ts'
 export type { RepairOptions, RepairResult } from './maintenance/repair.ts'
 export type { VerifyOptions, VerifyResult } from './maintenance/verify.ts'
+export type { StoreOptions } from './opening.ts'
 export type { BackupOptions, BackupReport } from './portability/backup.ts'
 export { importChroma } from './portability/chroma-import.ts'
 export type {
@@ -155,7 +156,6 @@ export type { TransferOptions, TransferProgress } from './portability/transfer.t
 export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
 export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
 export { SearchResult, type SearchRow } from './readers/search-result.ts'
-export type { StoreOptions } from './store.ts'
 export type {
   CollectionConfiguration,
   CollectionState,

@@ -1,19 +1,11 @@
-import { existsSync, mkdirSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { join } from 'node:path'
 import { certify, type Erasure } from './audit/certificate.ts'
 import { Prover } from './audit/prover.ts'
 import { type Outcome, Writer } from './commands/writer.ts'
-import { type Env, systemEnv } from './env.ts'
+import { systemEnv } from './env.ts'
 import { AnnalsError, messageOf } from './errors.ts'
-import { writeDurably } from './files.ts'
-import { backupListName } from './format/backup-list.ts'
-import { limits } from './limits.ts'
-import { DiskMedium } from './log/disk-medium.ts'
-import type { Medium } from './log/medium.ts'
-import { MemoryMedium } from './log/memory-medium.ts'
-import { OutdatedLog, openLog } from './log/open-log.ts'
-import type { OperationLog, Recovery, RecoveryReport } from './log/operation-log.ts'
+import { OutdatedLog } from './log/open-log.ts'
+import type { OperationLog } from './log/operation-log.ts'
 import { Pins } from './log/pins.ts'
 import { Caretaker } from './maintenance/caretaker.ts'
 import { Redactor } from './maintenance/redactor.ts'
@@ -22,66 +14,30 @@ import { type RepairOptions, type RepairResult, repair } from './maintenance/rep
 import { Sealer } from './maintenance/sealer.ts'
 import { type VerifyOptions, type VerifyParts, type VerifyResult, verify } from './maintenance/verify.ts'
 import { WalFolder } from './maintenance/wal-folder.ts'
+import {
+  type FolderOptions,
+  folderMedium,
+  folderSite,
+  memorySite,
+  type OpenedSite,
+  type OpeningReport,
+  openSite,
+  type Site,
+  type StoreOptions,
+  saveReport,
+} from './opening.ts'
 import { BackupList } from './portability/backup-list.ts'
 import { erasedBackups } from './portability/erased-backups.ts'
 import { finishSwap, migrateFolder } from './portability/migrate.ts'
 import { Catalog } from './projections/metadata/catalog.ts'
 import { Manifest } from './projections/metadata/manifest.ts'
-import {
-  type MetadataFile,
-  openMetadataFile,
-  openMetadataInMemory,
-  removeMetadataFile,
-} from './projections/metadata/metadata-file.ts'
-import { MetadataProjection } from './projections/metadata/metadata-projection.ts'
+import type { MetadataFile } from './projections/metadata/metadata-file.ts'
 import { RecordTable } from './projections/metadata/record-table.ts'
 import { Projector } from './projections/projector.ts'
 import { SegmentBuilders } from './projections/vectors/segment-builder.ts'
 import { VectorStore } from './projections/vectors/vector-store.ts'
 import { Reader } from './readers/reader.ts'
-import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folders.ts'
 import type { WriteOptions } from './types.ts'
-
-/** What a store can be told when it is opened. */
-export interface StoreOptions {
-  /** What to do about damage found in the log; default `tolerate-tail`. */
-  recovery?: Recovery
-  /** Bytes that loaded collections may hold together; default: half of the machine's memory. */
-  memoryBudgetBytes?: number
-  /** Bytes of the disk that stay free, whatever is written; default 64 MiB. */
-  diskReserveBytes?: number
-  /** Told how far the log has been applied, when opening must derive something again. */
-  onProgress?: (progress: { position: number; head: number }) => void
-  /** Clock, chance and disk space; for tests. */
-  env?: Env
-}
-
-/** What restore, replay and migrate tell a store that they open. */
-export interface FolderOptions extends StoreOptions {
-  /** Whose log it shall be, where there is none yet. */
-  identity?: { storeId: string; epoch: number }
-  /** Leave the building of indexes to `buildIndexes` or to the next opening; default false. */
-  indexLater?: boolean
-}
-
-/** What opening had to mend. */
-export interface OpeningReport extends RecoveryReport {
-  /** Why the metadata was derived anew; `null` when it was not. */
-  metadataReplaced: string | null
-}
-
-/** One place where a store lives. */
-interface Site {
-  medium: Medium
-  metadata: () => Promise<MetadataFile>
-  /** Removes the metadata file, after it was closed. */
-  removeMetadata: () => void
-  segments: string
-  /** Where the list of backups stands; `null` in memory. */
-  backups: string | null
-  /** Runs when the store is closed. */
-  cleanUp: () => void
-}
 
 /**
  * An open store: its log, what is derived from it, and who works on both. This file alone wires the floors.
@@ -112,8 +68,8 @@ export class Store {
   readonly #cleanUp: () => void
   #closing: Promise<void> | null = null
 
-  private constructor(parts: OpenedParts, site: Site, options: FolderOptions) {
-    const { log, metadata, projection, report } = parts
+  private constructor(opened: OpenedSite, site: Site, options: FolderOptions) {
+    const { log, metadata, projection, report } = opened
     const env = options.env ?? systemEnv
     this.log = log
     this.metadata = metadata
@@ -180,61 +136,28 @@ export class Store {
 
   /** Puts a store of today's format in the place of one in an older format. */
   static #migrate(folder: string, version: number, options: FolderOptions): Promise<void> {
-    const { env = systemEnv, diskReserveBytes: reserveBytes = limits.diskReserveBytes } = options
     return migrateFolder(folder, version, {
-      medium: new DiskMedium(join(folder, 'log'), { reserveBytes, env }),
+      medium: folderMedium(folder, options),
       create: (copy, identity) => Store.#openFolder(copy, { ...options, identity, indexLater: true }),
       onProgress: options.onProgress,
     })
   }
 
-  static #openFolder(folder: string, options: FolderOptions): Promise<Store> {
-    const env = options.env ?? systemEnv
-    const reserveBytes = options.diskReserveBytes ?? limits.diskReserveBytes
-    const path = join(folder, 'metadata.sqlite3')
-    try {
-      mkdirSync(folder, { recursive: true })
-    } catch (error) {
-      const message = `The folder ${folder} cannot be created: ${messageOf(error)}.`
-      return Promise.reject(new AnnalsError('log_unavailable', message, { cause: error }))
-    }
-    if (
-      existsSync(path) &&
-      !existsSync(join(folder, 'log')) &&
-      (options.recovery ?? 'tolerate-tail') === 'tolerate-tail'
-    )
-      return Promise.reject(logMissing(folder))
-    const site: Site = {
-      medium: new DiskMedium(join(folder, 'log'), { reserveBytes, env }),
-      metadata: () => openMetadataFile(path),
-      removeMetadata: () => removeMetadataFile(path),
-      segments: join(folder, 'segments'),
-      backups: join(folder, backupListName),
-      cleanUp: () => undefined,
-    }
-    return Store.#open(site, options, join(folder, 'recovery-report.json'))
+  static async #openFolder(folder: string, options: FolderOptions): Promise<Store> {
+    return Store.#open(folderSite(folder, options), options)
   }
 
   /** Opens a store in memory; graphs of large collections pass through a temporary folder. */
   static openInMemory(options: StoreOptions = {}): Promise<Store> {
-    const folder = makeTemporaryFolder()
-    const site: Site = {
-      medium: new MemoryMedium(),
-      metadata: async () => openMetadataInMemory(),
-      removeMetadata: () => undefined,
-      segments: join(folder, 'segments'),
-      backups: null,
-      cleanUp: () => removeTemporaryFolder(folder),
-    }
-    return Store.#open(site, options, null)
+    return Store.#open(memorySite(), options)
   }
 
-  static async #open(site: Site, options: FolderOptions, reportFile: string | null): Promise<Store> {
-    const parts = await openParts(site, options)
-    const store = new Store(parts, site, options)
+  static async #open(site: Site, options: FolderOptions): Promise<Store> {
+    const store = new Store(await openSite(site, options), site, options)
     if (options.indexLater === true) store.#sealer.pause()
     try {
-      if (reportFile !== null) store.#writeReport(reportFile)
+      // Before anything is derived from what is left: what was given up must not go unsaid.
+      saveReport(site, store.report)
       store.vectors.removeRubbish()
       await store.projector.catchUp((position, head) => options.onProgress?.({ position, head }))
       setImmediate(() => store.#sealer.lookAtAll())
@@ -251,13 +174,6 @@ export class Store {
     this.caretaker.resume().catch((error: unknown) => {
       if (!this.isClosed) warn(`What was erased may still stand in files: ${messageOf(error)}`)
     })
-  }
-
-  // Before anything is derived from what is left: what was given up must not go unsaid.
-  #writeReport(file: string): void {
-    const { lost, truncatedTo } = this.report
-    if (lost.length === 0 && truncatedTo === null) return
-    writeDurably(file, Buffer.from(JSON.stringify({ at: new Date(), ...this.report }, null, 2)))
   }
 
   get isClosed(): boolean {
@@ -377,66 +293,6 @@ export class Store {
       this.#cleanUp()
     }
   }
-}
-
-interface OpenedParts {
-  log: OperationLog
-  metadata: MetadataFile
-  projection: MetadataProjection
-  report: OpeningReport
-}
-
-/** Locks the log, then opens the metadata, then compares the two. */
-async function openParts(site: Site, options: FolderOptions): Promise<OpenedParts> {
-  const { env = systemEnv, recovery = 'tolerate-tail', identity } = options
-  let metadata: MetadataFile | undefined
-  let log: OperationLog | undefined
-  const openMetadata = async (): Promise<MetadataProjection> => {
-    metadata = await site.metadata()
-    return new MetadataProjection(metadata.db)
-  }
-  try {
-    let projection: MetadataProjection | undefined
-    const mark = async () => {
-      projection = await openMetadata()
-      return projection.mark
-    }
-    const opened = await openLog(site.medium, { env, recovery, mark, identity })
-    log = opened.log
-    let metadataReplaced = metadata!.replaced
-    if (wasReplaced(opened.report, log, projection!)) {
-      metadataReplaced = 'the log was recovered, and is not the one that was applied'
-      metadata!.close()
-      site.removeMetadata()
-      projection = await openMetadata()
-    }
-    return {
-      log,
-      metadata: metadata!,
-      projection: projection!,
-      report: { ...opened.report, metadataReplaced },
-    }
-  } catch (error) {
-    metadata?.close()
-    await log?.close()
-    throw error
-  }
-}
-
-function wasReplaced(report: RecoveryReport, log: OperationLog, { mark }: MetadataProjection): boolean {
-  const recovered = report.lost.length > 0 || report.truncatedTo !== null
-  return recovered || (mark !== null && mark.storeId !== log.storeId)
-}
-
-// A store that has lost its log, or a folder that is not a store: neither is to be begun anew over.
-function logMissing(folder: string): AnnalsError {
-  return new AnnalsError(
-    'log_missing',
-    `The folder ${folder} holds a metadata.sqlite3, but no operation log.`,
-    {
-      hint: 'If it is a store, it is its log: put the folder log back, or restore from a backup. Otherwise choose another folder.',
-    },
-  )
 }
 
 /** The machine's memory, or the part of it that this process may use. */

@@ -13,6 +13,7 @@ const floors: readonly (readonly string[])[] = [
   ['projections'],
   ['commands', 'readers'],
   ['maintenance', 'portability', 'audit'],
+  ['opening'],
   ['store'],
   ['wire'],
   ['client'],

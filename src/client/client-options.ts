@@ -1,5 +1,5 @@
 import type { Recovery } from '../log/operation-log.ts'
-import type { StoreOptions } from '../store.ts'
+import type { StoreOptions } from '../opening.ts'
 import { checkInteger, checkKeys, checkObject, invalid } from '../validation/values.ts'
 import type { ClientScope } from './local-client.ts'
 

@@ -1,4 +1,5 @@
-import { Store, type StoreOptions } from '../store.ts'
+import type { StoreOptions } from '../opening.ts'
+import { Store } from '../store.ts'
 import { splitClientOptions } from './client-options.ts'
 import { type ClientScope, LocalClient, type StoreLease } from './local-client.ts'
 

@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { AnnalsError, messageOf } from '../errors.ts'
-import type { StoreOptions } from '../store.ts'
+import type { StoreOptions } from '../opening.ts'
 import { invalid } from '../validation/values.ts'
 import { splitClientOptions } from './client-options.ts'
 import { type ClientScope, LocalClient, type StoreLease } from './local-client.ts'

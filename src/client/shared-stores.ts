@@ -1,4 +1,5 @@
-import { type FolderOptions, Store } from '../store.ts'
+import type { FolderOptions } from '../opening.ts'
+import { Store } from '../store.ts'
 
 interface Shared {
   opening: Promise<Store>

@@ -110,6 +110,7 @@ describe('start-up', () => {
     const others = [...loaded].filter((file) => !file.startsWith('cli/'))
     const heavy = [
       'index.ts',
+      'opening.ts',
       'store.ts',
       'env.ts',
       'server/serve.ts',

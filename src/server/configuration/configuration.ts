@@ -4,7 +4,7 @@
  * refused. Nothing here reads the outside: texts of files come in through `read`.
  */
 import { AnnalsError, messageOf } from '../../errors.ts'
-import type { StoreOptions } from '../../store.ts'
+import type { StoreOptions } from '../../opening.ts'
 import { checkObject, isPlainObject } from '../../validation/values.ts'
 import type { Role } from '../access/access.ts'
 import {

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { isIP } from 'node:net'
 import { AnnalsError } from '../../errors.ts'
-import type { StoreOptions } from '../../store.ts'
+import type { StoreOptions } from '../../opening.ts'
 import {
   checkArray,
   checkInteger,
