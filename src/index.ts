@@ -40,6 +40,7 @@ export type {
   Tag,
   Tenant,
 } from './client/api.ts'
+export type { ClientScope } from './client/client-scope.ts'
 export type {
   AddRecords,
   Collection,
@@ -69,7 +70,6 @@ export {
   type FolderTables,
   inspectFolder,
 } from './client/inspect-folder.ts'
-export type { ClientScope } from './client/local-client.ts'
 export { PersistentClient, type PersistentClientOptions } from './client/persistent-client.ts'
 export { type ReplayTargetOptions, replay, restore } from './client/portability.ts'
 export { type AggregateInput, GroupBy, type GroupByInput, MaxK, MinK } from './client/search/group-by.ts'

@@ -7,7 +7,17 @@ import { describe, expect, test } from 'vitest'
  * of one floor know nothing of each other.
  */
 const floors: readonly (readonly string[])[] = [
-  ['types', 'errors', 'limits', 'env', 'files', 'temporary-folders', 'exact-number', 'metadata-form'],
+  [
+    'types',
+    'errors',
+    'limits',
+    'env',
+    'files',
+    'temporary-folders',
+    'exact-number',
+    'metadata-form',
+    'package-version',
+  ],
   ['format', 'filter', 'validation', 'embedding'],
   ['log'],
   ['projections'],

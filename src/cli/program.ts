@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { packageVersion } from '../package-version.ts'
 import { add } from './commands/add.ts'
 import { backup } from './commands/backup.ts'
 import { changes } from './commands/changes.ts'
@@ -70,7 +70,7 @@ export function makeProgram(interrupt: Interrupt): Command {
       'A vector store with a memory: every change is kept in a durable log, and can be read, proven and replayed.',
     )
     .usage('<command> [options]')
-    .version(version(), '-v, --version', 'the version of annals')
+    .version(packageVersion(), '-v, --version', 'the version of annals')
     .helpOption('-h, --help', 'this help')
     .configureHelp(helpStyle)
     .addHelpText('after', environmentHelp())
@@ -90,11 +90,4 @@ function environmentHelp(): string {
   const width = Math.max(...environment.map(([name]) => name.length))
   const lines = environment.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`)
   return `\nEnvironment:\n${lines.join('\n')}\n\nExit codes: 0 done, 1 findings or failure, 2 not understood, 130 interrupted.`
-}
-
-function version(): string {
-  const { version: text } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  ) as { version: string }
-  return text
 }

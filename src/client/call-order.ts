@@ -27,4 +27,10 @@ export class CallOrder {
     this.#submitted = submission.catch(() => undefined)
     return (await submission).result
   }
+
+  /** Waits until all earlier calls have been submitted or have failed. */
+  passed(): Promise<void> {
+    const nothing = async (): Promise<void> => undefined
+    return this.run(nothing, nothing)
+  }
 }

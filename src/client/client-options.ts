@@ -1,7 +1,7 @@
 import type { Recovery } from '../log/operation-log.ts'
 import type { StoreOptions } from '../opening.ts'
 import { checkInteger, checkKeys, checkObject, invalid } from '../validation/values.ts'
-import type { ClientScope } from './local-client.ts'
+import type { ClientScope } from './client-scope.ts'
 
 const recoveries: readonly Recovery[] = ['tolerate-tail', 'absolute', 'point-in-time', 'salvage']
 

@@ -1,7 +1,9 @@
 import type { StoreOptions } from '../opening.ts'
 import { Store } from '../store.ts'
 import { splitClientOptions } from './client-options.ts'
-import { type ClientScope, LocalClient, type StoreLease } from './local-client.ts'
+import type { ClientScope } from './client-scope.ts'
+import type { StoreLease } from './leased-store.ts'
+import { LocalClient } from './local-client.ts'
 
 export interface EphemeralClientOptions
   extends ClientScope,

@@ -1,10 +1,8 @@
 import type { KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Erasure } from '../audit/certificate.ts'
 import { type IssuedCheckpoint, issueCheckpoint, originOf } from '../audit/checkpoint.ts'
 import { Diff, type Difference, openDiff } from '../audit/diff.ts'
 import { type LogLine, logLines } from '../audit/log-entries.ts'
-import { collectionOf } from '../audit/operation.ts'
 import type { ConsistencyProof, InclusionProof } from '../audit/proofs.ts'
 import type { ProofOptions } from '../audit/prover.ts'
 import type { CareCommand, CatalogCommand } from '../commands/command.ts'
@@ -17,15 +15,15 @@ import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import type { RepairOptions, RepairResult } from '../maintenance/repair.ts'
 import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
 import { exactMetadata, type MetadataForm, plainMetadata } from '../metadata-form.ts'
+import { packageVersion } from '../package-version.ts'
 import type { BackupOptions, BackupReport } from '../portability/backup.ts'
-import { defaultDatabase, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { type ChangeFeed, type ChangeOptions, changeFeed } from '../readers/changes.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
-import type { OperationRecord, Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
+import type { Point, Retention, WriteOptions, WriteReceipt } from '../types.ts'
 import { checkRetention } from '../validation/retention.ts'
-import { checkInteger, checkKeys, checkName, checkObject, checkText } from '../validation/values.ts'
+import { checkInteger, checkName, checkText } from '../validation/values.ts'
 import { changeAnswer, differenceAnswer } from './answers.ts'
 import type {
   Client,
@@ -54,31 +52,17 @@ import {
   checkSoughtId,
   checkVacuum,
 } from './client-requests.ts'
+import { type ClientScope, scopeOf, scopeWithin } from './client-scope.ts'
 import { ClientView, checkPage, collectionNamed, collectionWithId } from './client-view.ts'
 import type { Collection } from './collection-api.ts'
 import { chooseFor, type GivenFunction } from './embedding-choice.ts'
+import { LeasedStore, type StoreLease } from './leased-store.ts'
 import { LocalCollection } from './local-collection.ts'
 import { checkLogOptions, logSelection } from './log-options.ts'
-import { operationsIn } from './operation-scope.ts'
+import { collectionMeant, operationsIn, operationsMeant } from './operation-scope.ts'
 import { checkReindexOptions } from './reindex-options.ts'
 import { positionOf, ReadPoint, resolveBoth, type Session } from './session.ts'
 import { storeStats } from './stats.ts'
-
-/** Where a client gets its store from, and how it gives it back. */
-export interface StoreLease {
-  /** The folder; `null` in memory. */
-  readonly path: string | null
-  acquire(): Promise<Store>
-  release(): Promise<void>
-}
-
-/** Which tenant and database a client works in. */
-export interface ClientScope {
-  /** Default `default_tenant`. */
-  tenant?: string
-  /** Default `default_database`. */
-  database?: string
-}
 
 /** A client of a store in this process: everything that needs no network. */
 export class LocalClient implements Client, Session {
@@ -86,33 +70,18 @@ export class LocalClient implements Client, Session {
   readonly database: string
   readonly order: CallOrder = new CallOrder()
   readonly form: MetadataForm
-  readonly #lease: StoreLease
-  #opening: Promise<Store> | null = null
-  #closing: Promise<void> | null = null
+  readonly #leased: LeasedStore
 
-  constructor(
-    lease: StoreLease,
-    { tenant = defaultTenant, database = defaultDatabase }: ClientScope,
-    form: MetadataForm = plainMetadata,
-  ) {
-    this.#lease = lease
+  constructor(lease: StoreLease, scope: ClientScope, form: MetadataForm = plainMetadata) {
+    const { tenant, database } = scopeOf(scope)
+    this.#leased = new LeasedStore(lease)
     this.form = form
-    this.tenant = checkName(tenant, 'tenant')
-    this.database = checkName(database, 'database')
+    this.tenant = tenant
+    this.database = database
   }
 
-  async store(): Promise<Store> {
-    if (this.#closing !== null)
-      throw new AnnalsError('store_closed', 'This client is closed.', {
-        fate: 'not_written',
-        hint: 'Make a new client; the store opens again.',
-      })
-    // A failed opening may be tried again: whoever held the lock may be gone.
-    this.#opening ??= this.#lease.acquire().catch((error: unknown) => {
-      this.#opening = null
-      throw error
-    })
-    return this.#opening
+  store(): Promise<Store> {
+    return this.#leased.store()
   }
 
   async open(): Promise<void> {
@@ -120,9 +89,7 @@ export class LocalClient implements Client, Session {
   }
 
   scope(scope: ClientScope): LocalClient {
-    const given = checkObject(scope, 'scope')
-    checkKeys(given, ['tenant', 'database'], 'scope')
-    return this.#sibling(scope, this.form)
+    return new LocalClient(this.#leased.lend(), scopeWithin(this, scope), this.form)
   }
 
   /**
@@ -131,25 +98,21 @@ export class LocalClient implements Client, Session {
    * Not part of the public API. Closing it leaves this client open.
    */
   withExactNumbers(): LocalClient {
-    return this.#sibling({}, exactMetadata)
+    return new LocalClient(this.#leased.lend(), this, exactMetadata)
   }
 
   async flush(): Promise<void> {
     const store = await this.store()
-    await this.order.run(
-      async () => undefined,
-      async () => undefined,
-    )
+    await this.order.passed()
     await store.flush()
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
+    return this.#leased.close(() => this.order.passed())
   }
 
   async stats(): Promise<StoreStats> {
-    return storeStats(await this.store(), this.#lease.path)
+    return storeStats(await this.store(), this.#leased.path)
   }
 
   async backup(target: string, options: BackupOptions = {}): Promise<BackupReport> {
@@ -268,8 +231,8 @@ export class LocalClient implements Client, Session {
   ): Promise<WriteReceipt> {
     const checked = checkRetention(retention)
     const named = checkRetentionScope(options)
-    const store = await this.store()
-    const collection = named === undefined ? null : this.#collectionId(store, named)
+    const { catalog } = await this.store()
+    const collection = named === undefined ? null : collectionMeant(catalog, this, named)
     return this.#receipt(() => ({ kind: 'set-retention', collection, retention: checked }), write)
   }
 
@@ -281,7 +244,7 @@ export class LocalClient implements Client, Session {
   async erase(options: EraseOptions, write?: WriteOptions): Promise<Erasure> {
     const { collection: named, ids, forks } = checkErasure(options)
     const store = await this.store()
-    const collection = this.#collectionId(store, named)
+    const collection = collectionMeant(store.catalog, this, named)
     return store.erase({ collection, ids, forks }, validateWriteOptions(write))
   }
 
@@ -304,7 +267,7 @@ export class LocalClient implements Client, Session {
       return {
         log: store.log,
         projector: store.projector,
-        selects: this.#selector(store, options.collection),
+        selects: operationsMeant(store.catalog, this, options.collection),
         tells: (change) => changeAnswer(change, this.form),
       }
     }, options)
@@ -361,25 +324,6 @@ export class LocalClient implements Client, Session {
     return (await this.store()).repair(options)
   }
 
-  #sibling({ tenant = this.tenant, database = this.database }: ClientScope, form: MetadataForm): LocalClient {
-    // The store stays this client's: the other one borrows it, and gives nothing back.
-    const lease: StoreLease = {
-      path: this.#lease.path,
-      acquire: () => this.store(),
-      release: async () => undefined,
-    }
-    return new LocalClient(lease, { tenant, database }, form)
-  }
-
-  async #close(): Promise<void> {
-    await this.order.run(
-      async () => undefined,
-      async () => undefined,
-    )
-    const opened = await this.#opening?.catch(() => null)
-    if (opened != null) await this.#lease.release()
-  }
-
   async #create(options: CreateCollectionOptions, write: unknown, getOrCreate: boolean): Promise<Collection> {
     const { outcome, store } = await this.#submit(() => {
       const { tenant, database } = this
@@ -410,34 +354,4 @@ export class LocalClient implements Client, Session {
       async ({ store, ...request }) => ({ outcome: await store.writer.submit(request), store }),
     )
   }
-
-  /** Of a collection that is given by its name, or by its UUID: then it may be deleted already. */
-  #collectionId({ catalog }: Store, collection: string): string {
-    const named = catalog.collection(this.tenant, this.database, collection)
-    if (named !== undefined) return named.id
-    const id = collection.toLowerCase()
-    if (catalog.isIn(id, this.tenant, this.database)) return id
-    throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`, {
-      fate: 'not_written',
-    })
-  }
-
-  /** Operations of this tenant and database, or of one of its collections, given by name or UUID. */
-  #selector(store: Store, collection: string | undefined): (record: OperationRecord) => boolean {
-    if (collection !== undefined) {
-      const id = this.#collectionId(store, collection)
-      return (record) => collectionOf(record) === id
-    }
-    return operationsIn(store.catalog, this)
-  }
-}
-
-let version: string | undefined
-
-/** Read once: every sign of life over HTTP names it. */
-function packageVersion(): string {
-  version ??= (
-    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-  ).version
-  return version
 }

@@ -7,7 +7,8 @@ import type { Store } from '../store.ts'
 import type { OperationRecord, OperationType } from '../types.ts'
 import { checkArray, checkId, checkKeys, checkObject, checkText, invalid } from '../validation/values.ts'
 import type { LogOptions } from './api.ts'
-import { collectionsMeant, operationsIn, type Scope } from './operation-scope.ts'
+import type { Scope } from './client-scope.ts'
+import { collectionsMeant, operationsIn } from './operation-scope.ts'
 import { positionOf } from './session.ts'
 
 type CheckedOptions = Omit<LogOptions, 'type'> & { types: Set<OperationType> | null }

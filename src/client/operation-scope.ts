@@ -2,12 +2,7 @@ import { collectionOf } from '../audit/operation.ts'
 import { AnnalsError, show } from '../errors.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { OperationRecord } from '../types.ts'
-
-/** The tenant and database that a client works in. */
-export interface Scope {
-  tenant: string
-  database: string
-}
+import type { Scope } from './client-scope.ts'
 
 /** Accepts the operations on a database, its collections, their records, the tenant, and the store as a whole. */
 export function operationsIn(
@@ -39,4 +34,27 @@ export function collectionsMeant(catalog: Catalog, { tenant, database }: Scope, 
   if (catalog.isIn(id, tenant, database)) named.push(id)
   if (named.length > 0) return new Set(named)
   throw new AnnalsError('collection_not_found', `No collection is or was named ${show(given)}.`)
+}
+
+/**
+ * The UUID of the collection that a caller means: by name, or by UUID, and then it may be deleted already. Throws
+ * `collection_not_found`.
+ */
+export function collectionMeant(catalog: Catalog, { tenant, database }: Scope, given: string): string {
+  const named = catalog.collection(tenant, database, given)
+  if (named !== undefined) return named.id
+  const id = given.toLowerCase()
+  if (catalog.isIn(id, tenant, database)) return id
+  throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`, { fate: 'not_written' })
+}
+
+/** Accepts the operations of `operationsIn`, or those on one collection that a caller means. */
+export function operationsMeant(
+  catalog: Catalog,
+  scope: Scope,
+  collection: string | undefined,
+): (record: OperationRecord) => boolean {
+  if (collection === undefined) return operationsIn(catalog, scope)
+  const id = collectionMeant(catalog, scope, collection)
+  return (record) => collectionOf(record) === id
 }

@@ -4,7 +4,9 @@ import { AnnalsError, messageOf } from '../errors.ts'
 import type { StoreOptions } from '../opening.ts'
 import { invalid } from '../validation/values.ts'
 import { splitClientOptions } from './client-options.ts'
-import { type ClientScope, LocalClient, type StoreLease } from './local-client.ts'
+import type { ClientScope } from './client-scope.ts'
+import type { StoreLease } from './leased-store.ts'
+import { LocalClient } from './local-client.ts'
 import { acquireStore, releaseStore } from './shared-stores.ts'
 
 export interface PersistentClientOptions extends ClientScope, StoreOptions {

@@ -7,7 +7,7 @@ import {
   invalid,
   isPlainObject,
 } from '../../validation/values.ts'
-import type { ClientScope } from '../local-client.ts'
+import type { ClientScope } from '../client-scope.ts'
 
 export interface HttpClientOptions extends ClientScope {
   /** Name or address of the server; default `localhost`. */

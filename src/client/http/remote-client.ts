@@ -13,7 +13,6 @@ import type { ReindexOptions, ReindexReport } from '../../maintenance/reindexer.
 import type { RepairOptions, RepairResult } from '../../maintenance/repair.ts'
 import type { VerifyOptions, VerifyResult } from '../../maintenance/verify.ts'
 import type { BackupOptions, BackupReport } from '../../portability/backup.ts'
-import { defaultDatabase, defaultTenant } from '../../projections/metadata/catalog.ts'
 import { ChangeFeed, type ChangeOptions } from '../../readers/changes.ts'
 import { checkPoint } from '../../readers/read-request.ts'
 import type {
@@ -26,9 +25,9 @@ import type {
 } from '../../types.ts'
 import { legacyHnsw } from '../../validation/configuration.ts'
 import { checkRetention } from '../../validation/retention.ts'
-import { checkInteger, checkKeys, checkName, checkObject, checkText } from '../../validation/values.ts'
+import { checkInteger, checkName, checkText } from '../../validation/values.ts'
 import { formatPoint } from '../../wire/point.ts'
-import { decodeCollection, encodeCount } from '../../wire/records.ts'
+import { decodeCollection } from '../../wire/records.ts'
 import { decodeLogLine, shaped } from '../../wire/results.ts'
 import { versionHeader } from '../../wire/write-headers.ts'
 import type {
@@ -55,9 +54,9 @@ import {
   checkSought,
   checkVacuum,
 } from '../client-requests.ts'
-import { checkPage, collectionMissing } from '../client-view.ts'
+import { type ClientScope, scopeOf, scopeWithin } from '../client-scope.ts'
+import { collectionMissing } from '../client-view.ts'
 import { chooseFor, type GivenFunction } from '../embedding-choice.ts'
-import type { ClientScope } from '../local-client.ts'
 import { checkLogOptions } from '../log-options.ts'
 import { checkReindexOptions } from '../reindex-options.ts'
 import { answerInvalid, asWrite } from './failure.ts'
@@ -72,8 +71,9 @@ import {
   vacuumStore,
   verifyStore,
 } from './remote-care.ts'
+import { RemoteCatalog } from './remote-catalog.ts'
 import { remoteChanges } from './remote-changes.ts'
-import { RemoteCatalog, RemoteClientView } from './remote-client-view.ts'
+import { RemoteClientView } from './remote-client-view.ts'
 import { RemoteCollection, span } from './remote-collection.ts'
 import { openRemoteDiff } from './remote-diff.ts'
 import { RemotePoint, type RemoteSession, sendWrite, type Written } from './remote-session.ts'
@@ -92,14 +92,11 @@ export class RemoteClient implements Client, RemoteSession {
   readonly #catalog: RemoteCatalog
   #closing: Promise<void> | null = null
 
-  constructor(
-    transport: Transport,
-    { tenant = defaultTenant, database = defaultDatabase }: ClientScope,
-    isOwner: boolean,
-  ) {
+  constructor(transport: Transport, scope: ClientScope, isOwner: boolean) {
+    const { tenant, database } = scopeOf(scope)
     this.#transport = transport
-    this.tenant = checkName(tenant, 'tenant')
-    this.database = checkName(database, 'database')
+    this.tenant = tenant
+    this.database = database
     this.#isOwner = isOwner
     this.#catalog = new RemoteCatalog(this, new RemotePoint(null))
   }
@@ -115,15 +112,12 @@ export class RemoteClient implements Client, RemoteSession {
   }
 
   scope(scope: ClientScope): RemoteClient {
-    const given = checkObject(scope, 'scope')
-    checkKeys(given, ['tenant', 'database'], 'scope')
-    const { tenant = this.tenant, database = this.database } = scope
-    return new RemoteClient(this.#transport, { tenant, database }, false)
+    return new RemoteClient(this.#transport, scopeWithin(this, scope), false)
   }
 
   async flush(): Promise<void> {
     const transport = this.transport()
-    await this.#written()
+    await this.order.passed()
     await transport.json({ method: 'POST', path: `${apiRoot}/flush`, body: {}, timeoutMs: null })
   }
 
@@ -170,22 +164,22 @@ export class RemoteClient implements Client, RemoteSession {
   }
 
   async getCollection(options: GetCollectionOptions): Promise<RemoteCollection> {
-    return this.#collection(await this.#catalog.named(options), options.embeddingFunction)
+    return this.#collection(await this.#catalog.collection(options), options.embeddingFunction)
   }
 
   async getCollectionById(options: {
     id: string
     embeddingFunction?: GivenFunction
   }): Promise<RemoteCollection> {
-    return this.#collection(await this.#catalog.withId(options), options.embeddingFunction)
+    return this.#collection(await this.#catalog.collectionById(options), options.embeddingFunction)
   }
 
   async listCollections(options?: ListOptions): Promise<RemoteCollection[]> {
-    return (await this.#catalog.list(options)).map((info) => this.#collection(info, undefined))
+    return (await this.#catalog.collections(options)).map((info) => this.#collection(info, undefined))
   }
 
   countCollections(): Promise<number> {
-    return this.#catalog.count()
+    return this.#catalog.countCollections()
   }
 
   deleteCollection(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt> {
@@ -203,11 +197,8 @@ export class RemoteClient implements Client, RemoteSession {
     }, write)
   }
 
-  async getTenant(options: { name: string }): Promise<Tenant> {
-    const name = checkSought(options, 'getTenant')
-    if (!fitsPath(name)) throw new AnnalsError('tenant_not_found', `The tenant ${show(name)} does not exist.`)
-    const found = await this.#get(`/tenants/${encodeURIComponent(name)}`)
-    return { name: shaped<Tenant>(found, 'a tenant').name }
+  getTenant(options: { name: string }): Promise<Tenant> {
+    return this.#catalog.tenant(options)
   }
 
   createDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
@@ -219,19 +210,12 @@ export class RemoteClient implements Client, RemoteSession {
     }, write)
   }
 
-  async getDatabase(options: { name: string; tenant?: string }): Promise<Database> {
-    const path = databasePath(checkDatabase(options, this.tenant))
-    const { body } = await this.transport().json({ method: 'GET', path })
-    return databaseOf(body)
+  getDatabase(options: { name: string; tenant?: string }): Promise<Database> {
+    return this.#catalog.database(options)
   }
 
-  async listDatabases(given?: ListOptions & { tenant?: string }): Promise<Database[]> {
-    const options = given ?? {}
-    const { limit, offset } = checkPage(options, 'listDatabases', ['tenant'])
-    const tenant = checkName(options.tenant ?? this.tenant, 'tenant')
-    const page = { limit: encodeCount(limit), offset: encodeCount(offset) }
-    const path = withQuery(databasesPath(tenant), page)
-    return ((await this.transport().json({ method: 'GET', path })).body as unknown[]).map(databaseOf)
+  listDatabases(options?: ListOptions & { tenant?: string }): Promise<Database[]> {
+    return this.#catalog.databases(options ?? {})
   }
 
   deleteDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
@@ -348,14 +332,8 @@ export class RemoteClient implements Client, RemoteSession {
   }
 
   async #close(): Promise<void> {
-    await this.#written()
+    await this.order.passed()
     if (this.#isOwner) await this.#transport.close()
-  }
-
-  /** Waits until every write that was handed in is answered. */
-  #written(): Promise<void> {
-    const nothing = async (): Promise<void> => undefined
-    return this.order.run(nothing, nothing)
   }
 
   async #get(path: string): Promise<unknown> {
@@ -408,9 +386,4 @@ function withServersThreads(
   const chosen = configuration?.hnsw ?? legacyHnsw(metadata ?? {})
   const isGiven = (chosen.num_threads ?? chosen.numThreads) != null
   return { ...rest, hnsw: isGiven ? { num_threads, ...hnsw } : hnsw }
-}
-
-function databaseOf(body: unknown): Database {
-  const { id, name, tenant } = shaped<Database>(body, 'a database')
-  return { id, name, tenant }
 }

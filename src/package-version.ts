@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs'
+
+let version: string | undefined
+
+/** The version of this package. Read once: every sign of life over HTTP names it. */
+export function packageVersion(): string {
+  version ??= (
+    JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  ).version
+  return version
+}
