@@ -2,13 +2,24 @@
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { compareSync } from 'bcryptjs'
+import type { Command } from 'commander'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Interrupt } from '../../src/cli/interrupt.ts'
+import { makeProgram } from '../../src/cli/program.ts'
 import { configure } from '../../src/server/configuration/configuration.ts'
-import { flagOf, settings } from '../../src/server/configuration/settings.ts'
+import { settings } from '../../src/server/configuration/settings.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const project = mkdtempSync(join(tmpdir(), 'annals-guide-'))
@@ -78,14 +89,32 @@ test('the files of the guides are understood', () => {
   expect(compareSync('correct horse battery staple', auth!.users![0]!.passwordHash)).toBe(true)
 })
 
-test('every flag in the guides is one', () => {
-  // The one names the file of the settings, the other belongs to the commands that write.
-  const others = ['--config', '--actor']
-  const commands = [...blocks(server, 'sh'), ...blocks(security, 'sh')].join('\n').split('\n')
-  const runs = commands.filter((line) => line.includes('annals run'))
-  const flags = [...`${runs} ${security.match(/`--[\w-]+`/g)}`.matchAll(/--[a-z-]+/g)].map(([flag]) => flag)
-  expect(flags.length).toBeGreaterThan(4)
-  expect(
-    flags.filter((flag) => !others.includes(flag) && !settings.some((one) => flagOf(one) === flag)),
-  ).toEqual([])
+test('every flag in the guides is one of its command', () => {
+  const { commands } = makeProgram(new Interrupt())
+  const flagsOf = (command: Command) => command.options.flatMap(({ short, long }) => [short, long])
+  const all = commands.flatMap(flagsOf)
+  const unknown: string[] = []
+  let seen = 0
+  const check = (text: string, known: readonly (string | undefined)[]) => {
+    for (const [flag] of text.matchAll(/(?<![\w-])--?[a-z][a-z-]*/g)) {
+      seen += 1
+      if (!known.includes(flag)) unknown.push(`${flag} in: ${text}`)
+    }
+  }
+  const guides = readdirSync(join(root, 'docs/guides')).map((name) =>
+    readFileSync(join(root, 'docs/guides', name), 'utf8'),
+  )
+  for (const guide of guides) {
+    const lines = blocks(guide, 'sh').join('\n').replaceAll('\\\n', ' ').split('\n')
+    for (const line of lines)
+      for (const [, name, rest] of line.matchAll(/\bannals ([a-z-]+)((?:[^|;&$]|\$(?!\())*)/g)) {
+        const command = commands.find((one) => one.name() === name)
+        if (command === undefined) unknown.push(`${name} in: ${line}`)
+        else check(rest!, flagsOf(command))
+      }
+    for (const [, flag] of guide.replaceAll(/^```[\s\S]*?^```$/gm, '').matchAll(/`(--[^`]+)`/g))
+      check(flag!, all)
+  }
+  expect(unknown).toEqual([])
+  expect(seen).toBeGreaterThan(10)
 })
