@@ -4,7 +4,7 @@ import type { Client, PersistentClientOptions } from '../index.ts'
 import { UsageError } from './failure.ts'
 import { readInput } from './input-file.ts'
 import type { StoreFlags } from './options.ts'
-import { checkHoldsStore, defaultFolder } from './store-folder.ts'
+import { checkHoldsStore, defaultFolder, holdsStore } from './store-folder.ts'
 
 export type Place =
   | { kind: 'folder'; path: string | undefined }
@@ -29,9 +29,14 @@ export function isAuthenticated(place: Place): boolean {
   return place.kind === 'server' && (place.token !== undefined || place.url.username !== '')
 }
 
-/** How a store is opened. `mayCreate`: whether `create` is open to whoever typed the command. */
+/** How a store is opened. */
 export interface Opening {
-  create: boolean
+  /**
+   * Makes the store where there is none: `true`, or `later`, at the first call that needs it. `dry`: an empty one in
+   * memory stands in for it.
+   */
+  create: boolean | 'later' | 'dry'
+  /** Whether `create` is open to whoever typed the command. */
   mayCreate: boolean
   onProgress: NonNullable<PersistentClientOptions['onProgress']>
 }
@@ -43,10 +48,12 @@ export async function connect(
   { create, mayCreate, onProgress }: Opening,
 ): Promise<Client> {
   if (place.kind === 'folder') {
-    if (!create) checkHoldsStore(place.path, { makes: mayCreate })
-    const { PersistentClient } = await import('../index.ts')
-    const client = new PersistentClient({ path: place.path ?? defaultFolder, ...scope, onProgress })
-    await client.open()
+    const { path = defaultFolder } = place
+    if (create === false) checkHoldsStore(place.path, { makes: mayCreate })
+    const { EphemeralClient, PersistentClient } = await import('../index.ts')
+    if (create === 'dry' && !holdsStore(path)) return new EphemeralClient(scope)
+    const client = new PersistentClient({ path, ...scope, onProgress })
+    if (create !== 'later') await client.open()
     return client
   }
   const { HttpClient } = await import('../index.ts')

@@ -15,7 +15,7 @@ import { UsageError } from './failure.ts'
 import type { Interrupt } from './interrupt.ts'
 import type { CreationFlags, FilterFlags, OutputFlags, PastFlags, StoreFlags, WriteFlags } from './options.ts'
 import { Output } from './output.ts'
-import { connect, isAuthenticated, type Place, placeOf } from './place.ts'
+import { connect, isAuthenticated, type Opening, type Place, placeOf } from './place.ts'
 import { Progress } from './progress.ts'
 
 const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
@@ -73,8 +73,8 @@ export class Session {
     this.#interrupt.expect()
   }
 
-  /** The store that the options name; refused where there is none, unless `create`. */
-  async client({ create = false }: { create?: boolean } = {}): Promise<Client> {
+  /** The store that the options name; refused where there is none, unless `create` says how it is made. */
+  async client({ create = false }: { create?: Opening['create'] } = {}): Promise<Client> {
     this.#client ??= await this.#open(create)
     return this.#client
   }
@@ -191,7 +191,7 @@ export class Session {
     }
   }
 
-  async #open(create: boolean): Promise<Client> {
+  async #open(create: Opening['create']): Promise<Client> {
     const { tenant, database } = this.#flags
     const scope = { ...(tenant !== undefined && { tenant }), ...(database !== undefined && { database }) }
     const onProgress = ({ position, head }: { position: number; head: number }) =>

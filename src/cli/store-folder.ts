@@ -30,6 +30,17 @@ export function checkHoldsStore(
   )
 }
 
+/** Throws unless the folder can be replayed: that of a store, or of a backup. */
+export async function checkReplayable(folder: string): Promise<void> {
+  checkExists(folder)
+  const { manifestName } = await import('../format/backup-file.ts')
+  if (holdsStore(folder) || existsSync(join(folder, manifestName))) return
+  throw new UsageError(
+    `The folder ${resolve(folder)} holds neither a store nor a backup.`,
+    'Name the folder of a store, or one that annals backup has written.',
+  )
+}
+
 /** Throws unless the folder of a backup is there. */
 export function checkExists(folder: string): void {
   if (!existsSync(folder))

@@ -86,18 +86,21 @@ export async function replay(
   options: ReplayTargetOptions = {},
 ): Promise<ReplayReport> {
   checkReplayOptions(options)
-  const to = await openTarget(target)
+  // A source that cannot be read leaves no target behind.
+  const from = await openSource(source)
   try {
-    const from = await openSource(source, to.store)
+    const to = await openTarget(target)
     try {
+      if (from.store === to.store)
+        throw invalid('replay.target', 'must be another store than the source', to.store.log.storeId)
       const report = await replayInto(from.source, to.store, options)
       if (options.buildIndexes === true) await to.store.buildIndexes()
       return report
     } finally {
-      await from.release()
+      await to.release()
     }
   } finally {
-    await to.release()
+    await from.release()
   }
 }
 
@@ -118,18 +121,16 @@ async function openTarget(target: Client | string): Promise<Leased> {
   return leased(path)
 }
 
+/** Where a replay reads. `store`: the one it is, `null` for a backup. */
 async function openSource(
   source: Client | string,
-  target: Store,
-): Promise<{ source: ReplaySource; release: () => Promise<void> }> {
+): Promise<{ source: ReplaySource; store: Store | null; release: () => Promise<void> }> {
   if (typeof source === 'string' && existsSync(join(source, manifestName))) {
     const backup = new BackupSource([source])
-    return { source: backup, release: () => backup.close() }
+    return { source: backup, store: null, release: () => backup.close() }
   }
   const { store, release } = await openSourceStore(source)
-  if (store !== target) return { source: new StoreSource(store), release }
-  await release()
-  throw invalid('replay.target', 'must be another store than the source', target.log.storeId)
+  return { source: new StoreSource(store), store, release }
 }
 
 async function openSourceStore(source: Client | string): Promise<Leased> {

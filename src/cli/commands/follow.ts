@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { plainCommand, run } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
+import { checkReplayable } from '../store-folder.ts'
 import { tellReplay } from './replay.ts'
 
 /** `annals follow`: a warm standby. */
@@ -18,6 +19,7 @@ export function follow(interrupt: Interrupt): Command {
     .argument('<target>', 'a new folder, or one that follows already')
     .action(
       run<object, [string, string]>(interrupt, async (session, _flags, source, target) => {
+        await checkReplayable(source)
         session.expectInterrupt()
         const { replay } = await import('../../index.ts')
         session.out.note(`Following ${source}; Ctrl-C ends it.`)

@@ -72,7 +72,8 @@ async function fromChroma(
     throw new UsageError('Collections of Chroma keep their names.', `Add --only ${name} for just this one.`)
   const { importChroma, importChromaServer } = await import('../../index.ts')
   const { only, chromaTenant, intoExisting, dryRun, batchSize, chromaHeader } = flags
-  const client = await session.client({ create: true })
+  // A source that cannot be read, or a dry run, leaves no store behind.
+  const client = await session.client({ create: dryRun ? 'dry' : 'later' })
   const options = {
     ...(only !== undefined && { collections: only }),
     ...(chromaTenant !== undefined && { tenants: chromaTenant }),

@@ -4,6 +4,7 @@ import { plainCommand, run } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
 import { gathered, hnswOptions } from '../options.ts'
 import type { Session } from '../session.ts'
+import { checkReplayable } from '../store-folder.ts'
 import { amount } from '../units.ts'
 
 interface Flags {
@@ -34,6 +35,7 @@ export function replay(interrupt: Interrupt): Command {
     .action(
       run<Flags, [string, string]>(interrupt, async (session, flags, source, target) => {
         const { until, collection, hnsw, buildIndexes = false } = flags
+        await checkReplayable(source)
         const { replay: replayStore } = await import('../../index.ts')
         const report = await replayStore(source, target, {
           ...(until !== undefined && { until: await session.instant(until) }),
