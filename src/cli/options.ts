@@ -157,6 +157,20 @@ export function addAsOf(command: Command): Command {
   return command.option('--as-of <point>', 'as it stood then: a position, an ISO 8601 time, or tag:NAME')
 }
 
+/** Which part of a list. */
+export interface PageFlags {
+  limit: number
+  offset: number
+}
+
+export function addPage(command: Command): Command {
+  return addOffset(command.option('-n, --limit <count>', 'at most so many', whole(1), 1000))
+}
+
+export function addOffset(command: Command): Command {
+  return command.option('--offset <count>', 'leave out so many at the beginning', whole(0), 0)
+}
+
 /** How a collection is made, where it must be. */
 export interface CreationFlags {
   space?: 'l2' | 'cosine' | 'ip'

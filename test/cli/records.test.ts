@@ -86,6 +86,18 @@ describe('for machines', () => {
     ])
   })
 
+  test('history of an id that was never there: nothing, and exit code 1', async () => {
+    const args = ['history', 'notes', 'nobody', '--path', path]
+    expect(await annals(args)).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'error: The record nobody was never in notes.\n',
+    })
+    const machine = await annals([...args, '--as-of', '2', '--json', '--quiet'])
+    expect(machine).toMatchObject({ status: 1, stdout: '' })
+    expect(JSON.parse(machine.stderr).error.message).toBe('The record nobody was never in notes, as of 2.')
+  })
+
   test('add tells records that are left out, and exits with 1', async () => {
     const input = `${lines([{ id: 'd', document: 'Tin is light.' }])}{"id": ""}\nno JSON\n`
     const { status, stdout } = await annals(
@@ -116,6 +128,14 @@ describe('for people', () => {
     expect(stdout.split('\n')).toHaveLength(3)
     expect(stderr).toBe('There are more; --limit and --offset show them.\n')
   })
+})
+
+test('ids that are not there are told, unless a filter or a limit may have left them out', async () => {
+  const get = (...args: string[]) => annals(['get', 'notes', ...args, '--path', path])
+  expect(await get('b', 'x', 'y')).toMatchObject({ status: 0, stderr: 'Not there: x, y.\n' })
+  expect((await get('b', 'x', '--contains', 'soft')).stderr).toBe('')
+  expect((await get('a', 'b', '--limit', '1')).stderr).not.toContain('Not there')
+  expect((await get('x', '--quiet')).stderr).toBe('')
 })
 
 describe('failures', () => {

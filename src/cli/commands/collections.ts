@@ -1,14 +1,9 @@
 import type { Command } from 'commander'
 import { run, storeCommand } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
-import { addAsOf, type PastFlags, whole } from '../options.ts'
+import { addAsOf, addPage, type PageFlags, type PastFlags } from '../options.ts'
 import { countText } from '../units.ts'
 import { metadataText } from '../values.ts'
-
-interface Flags extends PastFlags {
-  limit: number
-  offset: number
-}
 
 /** `annals collections`: what a database holds. */
 export function collections(interrupt: Interrupt): Command {
@@ -20,10 +15,8 @@ export function collections(interrupt: Interrupt): Command {
       ['collections --json | jq -r .name', 'only the names'],
     ],
   })
-    .option('-n, --limit <count>', 'at most so many', whole(1), 1000)
-    .option('--offset <count>', 'leave out so many at the beginning', whole(0), 0)
-  return addAsOf(command).action(
-    run<Flags, []>(interrupt, async (session, { limit, offset, asOf }) => {
+  return addAsOf(addPage(command)).action(
+    run<PageFlags & PastFlags, []>(interrupt, async (session, { limit, offset, asOf }) => {
       const { out } = session
       const client = await session.client()
       const view = asOf === undefined ? client : client.asOf(await session.point(asOf))

@@ -1,26 +1,20 @@
 import type { Command } from 'commander'
 import { run, wholeStoreCommand } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
-import { addTenant, whole } from '../options.ts'
-
-interface Flags {
-  limit: number
-  offset: number
-}
+import { addPage, addTenant, type PageFlags } from '../options.ts'
 
 /** `annals databases`: what a tenant has. */
 export function databases(interrupt: Interrupt): Command {
   const command = wholeStoreCommand('databases', {
     summary: 'list the databases of a tenant',
+    description: 'Lists the databases of a tenant, by name. annals tenants lists the tenants.',
     examples: [
       ['databases', 'of the default tenant'],
       ['databases --tenant acme --json', 'of another one, for machines'],
     ],
   })
-    .option('-n, --limit <count>', 'at most so many', whole(1), 1000)
-    .option('--offset <count>', 'leave out so many at the beginning', whole(0), 0)
-  return addTenant(command).action(
-    run<Flags, []>(interrupt, async (session, { limit, offset }) => {
+  return addTenant(addPage(command)).action(
+    run<PageFlags, []>(interrupt, async (session, { limit, offset }) => {
       const { out } = session
       const client = await session.client()
       const found = await client.listDatabases({ limit, offset })

@@ -2,9 +2,10 @@ import type { Command } from 'commander'
 import type { GetRow, Include } from '../../index.ts'
 import { run, storeCommand } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
-import { addAsOf, addFilter, type FilterFlags, type PastFlags, whole } from '../options.ts'
+import { addAsOf, addFilter, addOffset, type FilterFlags, type PastFlags, whole } from '../options.ts'
 import type { Output } from '../output.ts'
 import { recordCells, recordColumns } from '../record-table.ts'
+import { oneLine } from '../values.ts'
 
 interface Flags extends FilterFlags, PastFlags {
   limit?: number
@@ -30,10 +31,12 @@ export function get(interrupt: Interrupt): Command {
   })
     .argument('<collection>', 'name or UUID')
     .argument('[ids...]', 'only these')
-    .option('-n, --limit <count>', 'at most so many', whole(1))
-    .option('--offset <count>', 'leave out so many at the beginning', whole(0), 0)
-    .option('--embeddings', 'vectors, too')
-  return addAsOf(addFilter(command)).action(
+    .option(
+      '-n, --limit <count>',
+      `at most so many (default: ${shownMax} in a table, all with --json)`,
+      whole(1),
+    )
+  return addAsOf(addFilter(addOffset(command).option('--embeddings', 'vectors, too'))).action(
     run<Flags, [string, string[]]>(interrupt, async (session, flags, name, ids) => {
       const { out } = session
       const { limit = out.json ? undefined : shownMax, offset, embeddings = false } = flags
@@ -50,9 +53,22 @@ export function get(interrupt: Interrupt): Command {
       const rows = result.rows()
       if (out.json) for (const row of rows) await out.record(recordOf(row, embeddings))
       else await tellTable(out, rows.slice(0, limit), embeddings)
-      if (!out.json && rows.length > limit!) out.note('There are more; --limit and --offset show them.')
+      if (limit !== undefined && rows.length > limit)
+        out.note('There are more; --limit and --offset show them.')
+      else if (isByIdAlone(flags)) noteMissing(out, ids, rows)
     }),
   )
+}
+
+/** Whether nothing but the ids decides what is shown: then those that are not are not there. */
+function isByIdAlone({ where, whereDocument, contains, offset }: Flags): boolean {
+  return [where, whereDocument, contains].every((flag) => flag === undefined) && offset === 0
+}
+
+function noteMissing(out: Output, ids: readonly string[], rows: readonly GetRow[]): void {
+  const found = new Set(rows.map(({ id }) => id))
+  const missing = ids.filter((id) => !found.has(id))
+  if (missing.length > 0) out.note(`Not there: ${missing.map(oneLine).join(', ')}.`)
 }
 
 async function tellTable(out: Output, rows: GetRow[], vectors: boolean): Promise<void> {

@@ -35,9 +35,13 @@ export function history(interrupt: Interrupt): Command {
         else await out.lines(await versionLines(out, version, versions > 0))
         versions += 1
       }
-      if (versions === 0) out.note(`The record ${id} was never in ${name}.`)
+      if (versions === 0) throw new Error(neverThere(id, name, flags.asOf))
     }),
   )
+}
+
+function neverThere(id: string, name: string, asOf: string | undefined): string {
+  return `The record ${oneLine(id)} was never in ${name}${asOf === undefined ? '' : `, as of ${asOf}`}.`
 }
 
 async function versionLines(out: Output, version: RecordVersion, hasOthersAbove: boolean): Promise<string[]> {
