@@ -4,7 +4,7 @@ import { operationTypeNumbers } from '../format/operation-type.ts'
 import { limits } from '../limits.ts'
 import { checkPoint } from '../readers/read-request.ts'
 import type { Store } from '../store.ts'
-import type { OperationRecord, OperationType } from '../types.ts'
+import type { OperationRecord, OperationType, Point } from '../types.ts'
 import { checkArray, checkId, checkKeys, checkObject, checkText, invalid } from '../validation/values.ts'
 import type { LogOptions } from './api.ts'
 import type { Scope } from './client-scope.ts'
@@ -48,10 +48,19 @@ export async function logSelection(
     return isIn(record)
   }
   return {
-    after: after === undefined ? 0 : await positionOf(store, after),
+    after: after === undefined ? 0 : await lastSeen(store, after),
     until: until === undefined ? projector.position : await positionOf(store, until),
     selects,
   }
+}
+
+/**
+ * The position behind which reading goes on. Whoever names one has seen it: it counts as it is, also inside a
+ * commit, where a point to read as of would stand for the commit before.
+ */
+async function lastSeen(store: Store, after: Point): Promise<number> {
+  const position = await positionOf(store, after)
+  return typeof after === 'number' ? after : position
 }
 
 function concernsRecord(record: OperationRecord, id: string): boolean {

@@ -68,8 +68,10 @@ test('narrowed by position, instant, collection, record, actor and type', async 
   expect(await positions({ type: ['delete', 'delete-collection'] })).toEqual([7, 8])
   expect(await positions({ collection: 'notes', type: 'add' })).toEqual([2, 3])
   expect(await positions({ collection: notes.id, actor: 'eve' })).toEqual([7])
-  // A position inside a commit stands for the commit before.
+  // A position inside a commit stands for the commit before; but whoever goes on behind one has seen it.
   expect(await positions({ until: 2 })).toEqual([1])
+  expect(await positions({ after: 2, until: 4 })).toEqual([3, 4])
+  await expect(positions({ after: 9 })).rejects.toMatchObject({ code: 'position_not_reached' })
   const first = []
   for await (const { position } of client.log({ after: 5 })) {
     first.push(position)

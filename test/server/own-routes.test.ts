@@ -131,6 +131,7 @@ test('differences and the log, one a line', async () => {
   expect(await log('')).toEqual([1, 2, 3, 4, 5])
   expect(await log('type=update&type=delete')).toEqual([4, 5])
   expect(await log('actor=ada&after=1')).toEqual([2, 3])
+  expect(await log('after=2')).toEqual([3, 4, 5])
   expect(await log('collection=notes&id=a&until=4')).toEqual([2, 4])
 })
 
