@@ -36,6 +36,7 @@ export type {
   ListOptions,
   LogOptions,
   ReadableClient,
+  RetentionSettings,
   StoreStats,
   Tag,
   Tenant,
@@ -153,7 +154,7 @@ export type { ExchangeControl, ExchangeProgress } from './portability/progress.t
 export type { ReplayOptions, ReplayReport } from './portability/replay.ts'
 export type { RestoreOptions, RestoreReport } from './portability/restore.ts'
 export type { TransferOptions, TransferProgress } from './portability/transfer.ts'
-export type { Change, ChangeFeed, ChangeOptions } from './readers/changes.ts'
+export type { Change, ChangeFeed, ChangeOptions, ConnectionState } from './readers/changes.ts'
 export { GetResult, type GetRow, QueryResult, type QueryRow } from './readers/results.ts'
 export { SearchResult, type SearchRow } from './readers/search-result.ts'
 export type {

@@ -22,9 +22,9 @@ import type { Collection, ConfigurationOptions, ReadableCollection } from './col
 
 /** Which operation records to read. What is not given does not restrict. */
 export interface LogOptions {
-  /** Exclusive: a position, or an instant. Default: the beginning. */
+  /** Exclusive: a position, also one inside a commit, an instant or a tag. Default: the beginning. */
   after?: Point
-  /** Inclusive. Default: the head at the time of the first read. */
+  /** Inclusive; inside a commit it stands for the commit before. Default: the head at the time of the first read. */
   until?: Point
   /** Name or UUID; collections that bore the name once and deleted ones are found, too. */
   collection?: string
@@ -135,6 +135,14 @@ export interface Tag {
   position: number
 }
 
+/** How long history is kept, as it was set. */
+export interface RetentionSettings {
+  /** The rule of the whole store: `{ history: 'forever' }` where nothing was set. */
+  store: Retention
+  /** Collections of the database with a rule of their own, oldest first, deleted ones included. */
+  collections: { id: string; name: string; deleted: boolean; retention: Retention }[]
+}
+
 export interface EraseOptions {
   /** Name or UUID of the collection. */
   collection: string
@@ -202,6 +210,8 @@ export interface Client extends ReadableClient {
   createTenant(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt>
   /** Error: `tenant_not_found`. */
   getTenant(options: { name: string }): Promise<Tenant>
+  /** By name. */
+  listTenants(options?: ListOptions): Promise<Tenant[]>
   /** In the client's tenant when none is named. Errors: `tenant_not_found`, `database_exists`. */
   createDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt>
   /** Error: `database_not_found`. */
@@ -227,6 +237,8 @@ export interface Client extends ReadableClient {
     options?: { collection?: string },
     write?: WriteOptions,
   ): Promise<WriteReceipt>
+  /** What `setRetention` has set: for the whole store, and for collections of this database. */
+  getRetention(): Promise<RetentionSettings>
   /**
    * Lets go of what retention no longer keeps: text, vectors and metadata of superseded versions leave the log
    * and the tables. Positions and headers stay, so who did what and when can still be told and proven; reading

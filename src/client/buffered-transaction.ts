@@ -3,7 +3,7 @@ import { checkTransaction } from '../commands/validate-transaction.ts'
 import { AnnalsError, show } from '../errors.ts'
 import { validateGet } from '../readers/read-request.ts'
 import type { GetResult } from '../readers/results.ts'
-import type { WriteOptions } from '../types.ts'
+import type { WriteOptions, WriteReceipt } from '../types.ts'
 import { checkIds, checkInteger, checkKeys, checkObject, invalid } from '../validation/values.ts'
 import type {
   AddRecords,
@@ -21,6 +21,18 @@ export interface TransactionBackend {
   /** Checks records, and makes vectors for their documents. */
   prepare(kind: PutCommand['kind'], records: unknown): Promise<RecordInput[]>
   commit(transaction: Transaction, write: WriteOptions | undefined): Promise<TransactionReceipt>
+}
+
+/** The collection of a transaction. */
+export interface TransactionOwner {
+  prepare: TransactionBackend['prepare']
+  /** Told of the records that a commit has put. */
+  written(records: readonly RecordInput[], receipt: WriteReceipt): void
+}
+
+/** The records that a transaction puts. */
+export function recordsPut({ writes }: Transaction): RecordInput[] {
+  return writes.flatMap((write) => (write.kind === 'delete' ? [] : write.records))
 }
 
 /** Errors after which a transaction may succeed when it is run again. */

@@ -1,6 +1,9 @@
 import { limits } from '../limits.ts'
 import { checkInteger, checkKeys, checkObject, checkText, invalid } from '../validation/values.ts'
 
+/** What every change feed takes. */
+export const changeOptions: readonly string[] = ['after', 'live', 'signal', 'onConnection']
+
 /** The options of a change feed; throws before anything is read. */
 export function validateChangeOptions(value: unknown, known: readonly string[]): void {
   const given = checkObject(value, 'changes')
@@ -11,4 +14,6 @@ export function validateChangeOptions(value: unknown, known: readonly string[]):
     throw invalid('changes.live', 'must be true or false', given.live)
   if (given.signal !== undefined && !(given.signal instanceof AbortSignal))
     throw invalid('changes.signal', 'must be an AbortSignal', given.signal)
+  if (given.onConnection !== undefined && typeof given.onConnection !== 'function')
+    throw invalid('changes.onConnection', 'must be a function', given.onConnection)
 }

@@ -156,6 +156,8 @@ export interface ReadableCollection {
   readonly database: string
   readonly metadata: Metadata | null
   readonly configuration: CollectionConfiguration
+  /** Length of its vectors; `null` before the first record came in. */
+  readonly dimension: number | null
   /**
    * Records by id and filter, in insertion order; embeddings as the float32 values that were given, bit for bit.
    * Errors: `invalid_filter`, `invalid_argument`, `collection_not_found`; on a view `position_not_reached`.

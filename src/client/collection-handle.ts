@@ -40,6 +40,17 @@ export abstract class CollectionHandle {
     return this.info.configuration
   }
 
+  get dimension(): number | null {
+    return this.info.dimension
+  }
+
+  /** The first write that brings vectors settles how long they are. */
+  protected learnDimension(records: readonly RecordInput[], { count }: { count: number }): void {
+    if (count === 0 || this.info.dimension !== null) return
+    const first = records.find(({ vector }) => vector !== null)?.vector
+    if (first != null) this.info = { ...this.info, dimension: first.length }
+  }
+
   /** The vectors of a query's texts, or those that were given. */
   protected async queryVectors({ vectors, texts }: QueryRequest): Promise<readonly Float32Array[]> {
     return vectors ?? embed(this.requireEmbeddingFunction('queryTexts'), texts ?? [], true)

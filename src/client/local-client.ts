@@ -34,6 +34,7 @@ import type {
   ListOptions,
   LogOptions,
   ReadableClient,
+  RetentionSettings,
   StoreStats,
   Tag,
   Tenant,
@@ -41,7 +42,7 @@ import type {
 import { checkProofOptions, checkRepairOptions, checkVerifyOptions } from './audit-options.ts'
 import { backupStore } from './backup-store.ts'
 import { CallOrder } from './call-order.ts'
-import { validateChangeOptions } from './change-options.ts'
+import { changeOptions, validateChangeOptions } from './change-options.ts'
 import {
   checkCreation,
   checkDatabase,
@@ -61,6 +62,7 @@ import { LocalCollection } from './local-collection.ts'
 import { checkLogOptions, logSelection } from './log-options.ts'
 import { collectionMeant, operationsIn, operationsMeant } from './operation-scope.ts'
 import { checkReindexOptions } from './reindex-options.ts'
+import { retentionSettings } from './retention-settings.ts'
 import { positionOf, ReadPoint, resolveBoth, type Session } from './session.ts'
 import { storeStats } from './stats.ts'
 
@@ -181,6 +183,11 @@ export class LocalClient implements Client, Session {
     throw new AnnalsError('tenant_not_found', `The tenant ${show(name)} does not exist.`)
   }
 
+  async listTenants(options?: ListOptions): Promise<Tenant[]> {
+    const page = checkPage(options, 'listTenants')
+    return (await this.store()).catalog.tenants(page)
+  }
+
   createDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
     return this.#receipt(() => ({ kind: 'create-database', ...checkDatabase(options, this.tenant) }), write)
   }
@@ -236,6 +243,10 @@ export class LocalClient implements Client, Session {
     return this.#receipt(() => ({ kind: 'set-retention', collection, retention: checked }), write)
   }
 
+  async getRetention(): Promise<RetentionSettings> {
+    return retentionSettings(await this.store(), this)
+  }
+
   async vacuum(options: VacuumOptions = {}, write?: WriteOptions): Promise<VacuumReport> {
     const who = checkVacuum(options, write)
     return (await this.store()).caretaker.vacuum(options, who)
@@ -261,7 +272,7 @@ export class LocalClient implements Client, Session {
   }
 
   changes(options: ChangeOptions & { collection?: string } = {}): ChangeFeed {
-    validateChangeOptions(options, ['after', 'live', 'signal', 'collection'])
+    validateChangeOptions(options, [...changeOptions, 'collection'])
     return changeFeed(async () => {
       const store = await this.store()
       return {

@@ -25,7 +25,7 @@ import type {
 import { checkConfigurationUpdate, checkReindexConfiguration } from '../validation/configuration.ts'
 import { changeAnswer, differenceAnswer } from './answers.ts'
 import { BufferedTransaction } from './buffered-transaction.ts'
-import { validateChangeOptions } from './change-options.ts'
+import { changeOptions, validateChangeOptions } from './change-options.ts'
 import type {
   AddRecords,
   Collection,
@@ -51,9 +51,10 @@ export class LocalCollection extends CollectionView implements Collection {
 
   constructor(session: Session, info: CollectionInfo, embeddingFunction: EmbeddingFunction | null) {
     super(session, info, embeddingFunction, new ReadPoint(null))
-    this.transactions = new LocalTransactions(session, info.id, (kind, args) =>
-      this.prepareRecords(kind, args),
-    )
+    this.transactions = new LocalTransactions(session, info.id, {
+      prepare: (kind, args) => this.prepareRecords(kind, args),
+      written: (records, receipt) => this.learnDimension(records, receipt),
+    })
   }
 
   add(records: AddRecords, options?: WriteOptions): Promise<WriteReceipt> {
@@ -159,7 +160,7 @@ export class LocalCollection extends CollectionView implements Collection {
   }
 
   changes(options: ChangeOptions = {}): ChangeFeed {
-    validateChangeOptions(options, ['after', 'live', 'signal'])
+    validateChangeOptions(options, changeOptions)
     return changeFeed(async () => {
       const { log, projector } = await this.session.store()
       const selects = (record: OperationRecord) => collectionOf(record) === this.id
@@ -194,7 +195,11 @@ export class LocalCollection extends CollectionView implements Collection {
         await this.embedDocuments(kind, records)
         return { store, command: { kind, collection: this.id, records }, options: checked }
       },
-      async ({ store, ...request }) => (await store.writer.submit(request)).receipt,
+      async ({ store, ...request }) => {
+        const { receipt } = await store.writer.submit(request)
+        this.learnDimension(request.command.records, receipt)
+        return receipt
+      },
     )
   }
 }

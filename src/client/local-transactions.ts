@@ -1,4 +1,4 @@
-import type { PutCommand, RecordInput, Transaction } from '../commands/command.ts'
+import type { Transaction } from '../commands/command.ts'
 import { validateWriteOptions } from '../commands/validate.ts'
 import { writtenIds } from '../commands/validate-transaction.ts'
 import { AnnalsError } from '../errors.ts'
@@ -8,7 +8,7 @@ import type { GetResult } from '../readers/results.ts'
 import type { Store } from '../store.ts'
 import type { WriteOptions } from '../types.ts'
 import { getAnswer } from './answers.ts'
-import type { TransactionBackend } from './buffered-transaction.ts'
+import { recordsPut, type TransactionBackend, type TransactionOwner } from './buffered-transaction.ts'
 import type { GetOptions, TransactionReceipt } from './collection-api.ts'
 import type { Session } from './session.ts'
 
@@ -17,15 +17,13 @@ export class LocalTransactions implements TransactionBackend {
   readonly prepare: TransactionBackend['prepare']
   readonly #session: Session
   readonly #collection: string
+  readonly #owner: TransactionOwner
 
-  constructor(
-    session: Session,
-    collection: string,
-    prepare: (kind: PutCommand['kind'], records: unknown) => Promise<RecordInput[]>,
-  ) {
+  constructor(session: Session, collection: string, owner: TransactionOwner) {
     this.#session = session
     this.#collection = collection
-    this.prepare = prepare
+    this.#owner = owner
+    this.prepare = owner.prepare
   }
 
   async read(
@@ -57,6 +55,7 @@ export class LocalTransactions implements TransactionBackend {
       },
       async ({ store, request }) => {
         const { receipt } = await store.writer.submit(request)
+        this.#owner.written(recordsPut(transaction), receipt)
         const { position, count } = receipt
         return {
           ...receipt,

@@ -45,6 +45,18 @@ export interface ChangeOptions {
   /** Go on with what is yet to come, until the signal, `break`, or the store's close; default false. */
   live?: boolean
   signal?: AbortSignal
+  /**
+   * Told when the connection to a server is lost, and when it is back; meanwhile the feed waits. A feed of a store
+   * in this process has no connection to lose, and never calls it.
+   */
+  onConnection?: (state: ConnectionState) => void
+}
+
+/** What became of the connection that a feed comes over. */
+export interface ConnectionState {
+  connected: boolean
+  /** Why it was lost; `null` when it is back. */
+  error: AnnalsError | null
 }
 
 /** What a feed reads, and which operations it tells of. */

@@ -14,8 +14,14 @@ import { type Behind, Follower, Handles, type Moves, Reopener } from './reopener
 type Given = EmbeddingFunction | null | undefined
 
 const clientReads = ['stats', 'heartbeat', 'version', 'getMaxBatchSize', 'countCollections'] as const
-const catalogReads = ['getTenant', 'getDatabase', 'listDatabases'] as const
-const clientWrites = ['deleteCollection', 'createTenant', 'createDatabase', 'deleteDatabase'] as const
+const catalogReads = ['getTenant', 'listTenants', 'getDatabase', 'listDatabases', 'getRetention'] as const
+const clientWrites = [
+  'deleteCollection',
+  'createTenant',
+  'createDatabase',
+  'deleteDatabase',
+  'setRetention',
+] as const
 const collectionReads = ['get', 'query', 'search', 'count', 'peek'] as const
 const presentReads = ['forkCount', 'getIndexingStatus'] as const
 const collectionWrites = ['add', 'update', 'upsert', 'delete', 'modify'] as const
@@ -149,7 +155,12 @@ function conditionalOn(behind: Behind, handles: Handles): ConditionalTransaction
     read: (options, at) => behind.read((client) => on(client, (one) => one.read(options, at))),
     prepare: (kind, records) => behind.read((client) => on(client, (one) => one.prepare(kind, records))),
     commit: (transaction, write) =>
-      behind.write((client) => on(client, (one) => one.commit(transaction, write))),
+      behind.write(async (client) => {
+        const receipt = await on(client, (one) => one.commit(transaction, write))
+        // The handle that has written is the one whose properties tell of it.
+        await handles.on(client)
+        return receipt
+      }),
   })
 }
 
@@ -182,7 +193,7 @@ function byId(
 }
 
 function withProperties(behind: Behind, target: object, handle: () => ReadableCollection): object {
-  const names = ['name', 'tenant', 'database', 'metadata', 'configuration'] as const
+  const names = ['name', 'tenant', 'database', 'metadata', 'configuration', 'dimension'] as const
   const getters = names.map((name) => [name, { enumerable: true, get: () => handle()[name] }])
   const id = { enumerable: true, get: () => behind.outward(handle().id) }
   return Object.defineProperties(target, { ...Object.fromEntries(getters), id } as PropertyDescriptorMap)

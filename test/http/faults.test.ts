@@ -6,7 +6,13 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { AnnalsError, type Change, type Collection, HttpClient } from '../../src/index.ts'
+import {
+  AnnalsError,
+  type Change,
+  type Collection,
+  type ConnectionState,
+  HttpClient,
+} from '../../src/index.ts'
 import { serve } from '../../src/server/index.ts'
 import { afterwards, all, type Site, site, temporary } from './support.ts'
 
@@ -177,6 +183,24 @@ describe('an answer that is lost', () => {
 })
 
 describe('changes', () => {
+  test('tell when the connection is lost and when it is back, once each', async () => {
+    const place = await site()
+    const notes = await collection(place)
+    const told: (boolean | string)[] = []
+    const stop = new AbortController()
+    const onConnection = ({ connected, error }: ConnectionState) => void told.push(error?.code ?? connected)
+    for await (const { position } of notes.changes({ live: true, signal: stop.signal, onConnection })) {
+      if (position === 2) {
+        expect(told).toEqual([])
+        await place.stop()
+        // Nobody reads meanwhile: the feed looks for the server when it is asked for the next change.
+        void place.start().then(() => notes.add({ ids: ['later'], embeddings: [[1, 1]] }))
+      }
+      if (position === 3) stop.abort()
+    }
+    expect(told).toEqual(['connection_lost', true])
+  })
+
   test('go on over restarts, each once, in order', async () => {
     const place = await site()
     const notes = await collection(place)

@@ -141,6 +141,7 @@ function rule({
 
 function ruleOfRole(method: string, path: string): 'read' | 'write' | 'admin' {
   const last = path.split('/').at(-1)!
+  if (method === 'GET' && last === 'retention') return 'read'
   const adminOnly = [
     'erase',
     'retention',

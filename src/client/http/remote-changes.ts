@@ -22,11 +22,12 @@ export async function* remoteChanges(
   connect: () => Transport,
   path: string,
   parameters: Parameters,
-  { after = 0, live = false }: ChangeOptions,
+  options: ChangeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Change, void, undefined> {
+  const { live = false } = options
   const transport = connect()
-  const reader = new Reader(transport, signal, after, live)
+  const reader = new Reader(transport, signal, options)
   for (;;) {
     try {
       for await (const change of reader.connected(path, parameters)) yield change
@@ -45,16 +46,21 @@ class Reader {
   readonly #transport: Transport
   readonly #signal: AbortSignal
   readonly #live: boolean
+  readonly #tell: NonNullable<ChangeOptions['onConnection']>
   #after: number
   #wasConnected = false
   #attempts = 0
   #lostAt = 0
+  /** Whether the loss of a connection was told, and its return was not. */
+  #isLost = false
 
-  constructor(transport: Transport, signal: AbortSignal, after: number, live: boolean) {
+  constructor(transport: Transport, signal: AbortSignal, options: ChangeOptions) {
+    const { after = 0, live = false, onConnection = () => undefined } = options
     this.#transport = transport
     this.#signal = signal
     this.#after = after
     this.#live = live
+    this.#tell = onConnection
   }
 
   /** One connection, to its end. Returns when there is nothing more to come, ever. */
@@ -73,6 +79,8 @@ class Reader {
     const opened = await this.#transport.stream(call, idleMs)
     this.#wasConnected = true
     this.#attempts = 0
+    if (this.#isLost) this.#tell({ connected: true, error: null })
+    this.#isLost = false
     for await (const event of events(opened)) {
       if (event.event === 'error') throw eventError(event)
       if (event.event === 'end') {
@@ -94,6 +102,8 @@ class Reader {
     const isPatient = this.#live && this.#wasConnected
     const isOver = isPatient ? Date.now() - this.#lostAt > outageMsMax : this.#attempts > attemptsMax
     if (isOver || !isOutage(error, isPatient)) throw error
+    if (this.#wasConnected && !this.#isLost) this.#tell({ connected: false, error })
+    this.#isLost = this.#wasConnected
     const exchange = new Exchange(this.#signal, () => undefined)
     try {
       await exchange.pause(retryDelayMs(this.#attempts, Math.random(), null) ?? 0)
@@ -106,7 +116,7 @@ class Reader {
 }
 
 /** Whether the server may be back in a while. Before the first connection, calls have been repeated already. */
-function isOutage(error: unknown, isPatient: boolean): boolean {
+function isOutage(error: unknown, isPatient: boolean): error is AnnalsError {
   if (!(error instanceof AnnalsError)) return false
   if (error.code === 'connection_lost') return true
   const { code, status } = error

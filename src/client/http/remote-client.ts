@@ -38,13 +38,14 @@ import type {
   GetCollectionOptions,
   ListOptions,
   LogOptions,
+  RetentionSettings,
   StoreStats,
   Tag,
   Tenant,
 } from '../api.ts'
 import { checkProofOptions, checkRepairOptions, checkVerifyOptions } from '../audit-options.ts'
 import { CallOrder } from '../call-order.ts'
-import { validateChangeOptions } from '../change-options.ts'
+import { changeOptions, validateChangeOptions } from '../change-options.ts'
 import {
   checkCreation,
   checkDatabase,
@@ -201,6 +202,12 @@ export class RemoteClient implements Client, RemoteSession {
     return this.#catalog.tenant(options)
   }
 
+  async listTenants(options?: ListOptions): Promise<Tenant[]> {
+    const { limit, offset } = checkPage(options, 'listTenants')
+    const page = { limit: encodeCount(limit), offset: encodeCount(offset) }
+    return (await this.#get(withQuery('/tenants', page))) as Tenant[]
+  }
+
   createDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
     return this.#receipt(() => {
       const { tenant, database: name } = checkDatabase(options, this.tenant)
@@ -257,6 +264,11 @@ export class RemoteClient implements Client, RemoteSession {
     }, write)
   }
 
+  async getRetention(): Promise<RetentionSettings> {
+    const { body } = await this.transport().json({ method: 'GET', path: `${databasePath(this)}/retention` })
+    return shaped(body, 'a retention')
+  }
+
   async vacuum(options: VacuumOptions = {}, write?: WriteOptions): Promise<VacuumReport> {
     return vacuumStore(this.transport(), options, checkVacuum(options, write))
   }
@@ -274,7 +286,7 @@ export class RemoteClient implements Client, RemoteSession {
   }
 
   changes(options: ChangeOptions & { collection?: string } = {}): ChangeFeed {
-    validateChangeOptions(options, ['after', 'live', 'signal', 'collection'])
+    validateChangeOptions(options, [...changeOptions, 'collection'])
     const { collection } = options
     const path = `${databasePath(this)}/changes`
     return new ChangeFeed(

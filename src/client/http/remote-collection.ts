@@ -1,6 +1,6 @@
 import { Diff, type RecordDifference } from '../../audit/diff.ts'
 import type { QueryExplanation } from '../../audit/explain-query.ts'
-import type { PutCommand } from '../../commands/command.ts'
+import type { PutCommand, RecordInput } from '../../commands/command.ts'
 import {
   validateDelete,
   validateFork,
@@ -21,8 +21,8 @@ import { formatPoint } from '../../wire/point.ts'
 import { decodeCollection, encodeFilters, encodeQuery, encodeRecords } from '../../wire/records.ts'
 import { decodeExplanation, shaped } from '../../wire/results.ts'
 import { encodeWriteOptions } from '../../wire/write-headers.ts'
-import { BufferedTransaction } from '../buffered-transaction.ts'
-import { validateChangeOptions } from '../change-options.ts'
+import { BufferedTransaction, type TransactionOwner } from '../buffered-transaction.ts'
+import { changeOptions, validateChangeOptions } from '../change-options.ts'
 import type {
   AddRecords,
   Collection,
@@ -135,8 +135,11 @@ export class RemoteCollection extends RemoteCollectionView implements Collection
 
   conditional(): ConditionalTransaction {
     const path = collectionPath(this.info)
-    const prepare = (kind: PutCommand['kind'], args: unknown) => this.prepareRecords(kind, args)
-    return new BufferedTransaction(new RemoteTransactions(this.session, path, prepare))
+    const owner: TransactionOwner = {
+      prepare: (kind, args) => this.prepareRecords(kind, args),
+      written: (records, receipt) => this.learnDimension(records, receipt),
+    }
+    return new BufferedTransaction(new RemoteTransactions(this.session, path, owner))
   }
 
   asOf(point: Point): ReadableCollection {
@@ -145,7 +148,7 @@ export class RemoteCollection extends RemoteCollectionView implements Collection
   }
 
   changes(options: ChangeOptions = {}): ChangeFeed {
-    validateChangeOptions(options, ['after', 'live', 'signal'])
+    validateChangeOptions(options, changeOptions)
     const { session } = this
     const path = this.path('changes')
     return new ChangeFeed(
@@ -168,13 +171,16 @@ export class RemoteCollection extends RemoteCollectionView implements Collection
     return decodeExplanation(answer.body)
   }
 
-  #put(kind: PutCommand['kind'], args: unknown, options: unknown): Promise<WriteReceipt> {
-    return this.#write(async () => {
-      const records = await this.prepareRecords(kind, args)
+  async #put(kind: PutCommand['kind'], args: unknown, options: unknown): Promise<WriteReceipt> {
+    let records: RecordInput[] = []
+    const receipt = await this.#write(async () => {
+      records = await this.prepareRecords(kind, args)
       // An upsert may leave the vectors of what exists as they are, which Chroma's cannot.
       const path = this.path(kind, kind === 'upsert' ? { partial: true } : {})
       return { method: 'POST', path, body: encodeRecords(records) }
     }, options)
+    this.learnDimension(records, receipt)
+    return receipt
   }
 
   async #get(route: string): Promise<unknown> {

@@ -1,11 +1,11 @@
-import type { PutCommand, RecordInput, Transaction, TransactionWrite } from '../../commands/command.ts'
+import type { Transaction, TransactionWrite } from '../../commands/command.ts'
 import { validateWriteOptions } from '../../commands/validate.ts'
 import { validateGet } from '../../readers/read-request.ts'
 import type { GetResult } from '../../readers/results.ts'
 import type { WriteOptions } from '../../types.ts'
 import { decodeGet, encodeGet, encodeRecords } from '../../wire/records.ts'
 import { shaped } from '../../wire/results.ts'
-import type { TransactionBackend } from '../buffered-transaction.ts'
+import { recordsPut, type TransactionBackend, type TransactionOwner } from '../buffered-transaction.ts'
 import type { GetOptions, TransactionReceipt } from '../collection-api.ts'
 import { type RemoteSession, sendWrite } from './remote-session.ts'
 
@@ -17,13 +17,11 @@ export class RemoteTransactions implements TransactionBackend {
   readonly #session: RemoteSession
   /** Of the collection's routes. */
   readonly #path: string
+  readonly #owner: TransactionOwner
 
-  constructor(
-    session: RemoteSession,
-    path: string,
-    prepare: (kind: PutCommand['kind'], records: unknown) => Promise<RecordInput[]>,
-  ) {
-    this.prepare = prepare
+  constructor(session: RemoteSession, path: string, owner: TransactionOwner) {
+    this.prepare = owner.prepare
+    this.#owner = owner
     this.#session = session
     this.#path = path
   }
@@ -42,10 +40,8 @@ export class RemoteTransactions implements TransactionBackend {
     return { result: decodeGet(answer.body, request.include), position }
   }
 
-  commit(
-    { readPosition, readIds, writes }: Transaction,
-    write: WriteOptions | undefined,
-  ): Promise<TransactionReceipt> {
+  commit(transaction: Transaction, write: WriteOptions | undefined): Promise<TransactionReceipt> {
+    const { readPosition, readIds, writes } = transaction
     return this.#session.order.run(
       async () => {
         const options = validateWriteOptions(write)
@@ -55,6 +51,7 @@ export class RemoteTransactions implements TransactionBackend {
       async ({ options, body, transport }) => {
         const path = `${this.#path}/conditional/commit?partial=true`
         const written = await sendWrite(transport, { method: 'POST', path, body }, options)
+        this.#owner.written(recordsPut(transaction), written.receipt)
         const { first_inserted_record_offset, record_count } = shaped<Committed>(written.body, 'a receipt')
         return { ...written.receipt, first_inserted_record_offset, record_count }
       },

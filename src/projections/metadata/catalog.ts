@@ -14,6 +14,13 @@ export interface DatabaseRow {
 }
 
 /** A named position. */
+/** A collection with a rule of its own for its history. */
+export interface RetentionRow {
+  id: string
+  name: string
+  died: number | null
+}
+
 export interface TagRow {
   name: string
   position: number
@@ -70,6 +77,13 @@ export class Catalog {
   hasTenant(name: string, at: At = null): boolean {
     if (name === defaultTenant) return true
     return this.#get('SELECT 1 FROM tenants WHERE name = ? AND born <= ?', name, bound(at)) !== undefined
+  }
+
+  /** By name. */
+  tenants({ limit = -1, offset = 0 }: Page = {}): { name: string }[] {
+    const sql =
+      'SELECT name FROM (SELECT ? AS name UNION SELECT name FROM tenants) ORDER BY name LIMIT ? OFFSET ?'
+    return this.#all(sql, defaultTenant, limit, offset)
   }
 
   database(tenant: string, name: string, at: At = null): DatabaseRow | undefined {
@@ -235,11 +249,23 @@ export class Catalog {
     return this.#all('SELECT name, position, born FROM tags ORDER BY position, name')
   }
 
-  /** How long a collection's history is kept: by its own rule, else by the store's, else for ever. */
-  retention(collection: number): Retention {
+  /**
+   * How long a collection's history is kept: by its own rule, else by the store's, else for ever. `null`: the rule
+   * of the store.
+   */
+  retention(collection: number | null): Retention {
     const sql = 'SELECT retention FROM retentions WHERE collection IN (0, ?) ORDER BY collection DESC LIMIT 1'
-    const row = this.#get<{ retention: string }>(sql, collection)
+    const row = this.#get<{ retention: string }>(sql, collection ?? 0)
     return row === undefined ? { history: 'forever' } : (JSON.parse(row.retention) as Retention)
+  }
+
+  /** Collections of a database that have a rule of their own, oldest first, deleted ones included. */
+  ownRetentions(tenant: string, database: string): (RetentionRow & { retention: Retention })[] {
+    const sql = `SELECT c.id, c.name, c.died, r.retention
+                   FROM retentions r JOIN collections c ON c.key = r.collection
+                  WHERE c.tenant = ? AND c.database = ? ORDER BY c.key`
+    const rows = this.#all<RetentionRow & { retention: string }>(sql, tenant, database)
+    return rows.map(({ retention, ...row }) => ({ ...row, retention: JSON.parse(retention) as Retention }))
   }
 
   /** Positions of vacuums and erasures whose work on the files is not known to be done. */

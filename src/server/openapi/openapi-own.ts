@@ -54,6 +54,11 @@ const careSchemas: Readonly<Record<string, JsonSchema>> = {
       description: 'Name or UUID; without it the rule is for the whole store.',
     },
   }),
+  RetentionSettings: object({
+    store: ref('Retention'),
+    collections: array(object({ id: string, name: string, deleted: boolean, retention: ref('Retention') })),
+  }),
+  Tenant: object({ name: string }),
   Tag: object({ name: string, position: count }),
   TagPayload: closed({ name: string, point }),
   VerifyPayload: closed({ 'level?': enumeration('quick', 'full', 'deep') }),

@@ -108,6 +108,18 @@ export const careRoutes: readonly Route[] = [
   },
   {
     method: 'GET',
+    url: `${databaseUrl}/retention`,
+    access: { role: 'read', scope: 'database' },
+    id: 'get_retention',
+    tag: 'Care',
+    summary: 'How long superseded versions are kept: the rule of the store, and those of collections.',
+    strict: true,
+    success: { schema: { $ref: 'RetentionSettings#' } },
+    handle: async ({ server, params }) =>
+      json(await server.store.client.scope(placeOf(params)).getRetention()),
+  },
+  {
+    method: 'GET',
     url: '/api/v2/tags',
     access: { role: 'read', scope: 'store' },
     id: 'list_tags',

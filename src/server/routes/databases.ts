@@ -5,6 +5,7 @@ import { name, object, text } from '../chroma/shape.ts'
 import { json } from '../http/answer.ts'
 import { placeOf } from '../http/context.ts'
 import { notImplemented } from '../http/http-error.ts'
+import type { Parameters } from '../http/parameters.ts'
 import type { Call, Route } from '../http/route.ts'
 import { writerOf } from '../http/write-context.ts'
 import { databaseUrl, pageParameters } from './common.ts'
@@ -25,6 +26,18 @@ export const databaseRoutes: readonly Route[] = [
     writes: true,
     handle: async ({ server, body, write }) =>
       json({}, await server.store.client.createTenant({ name: nameIn(body) }, write)),
+  },
+  {
+    method: 'GET',
+    url: '/api/v2/tenants',
+    access: { role: 'admin', scope: 'store' },
+    id: 'list_tenants',
+    tag: 'Tenant',
+    summary: 'The tenants of the store, by name.',
+    query: pageParameters,
+    strict: true,
+    success: { schema: { type: 'array', items: { $ref: 'Tenant#' } } },
+    handle: async ({ server, query }) => json(await server.store.client.listTenants(pageOf(query))),
   },
   {
     method: 'GET',
@@ -65,11 +78,8 @@ export const databaseRoutes: readonly Route[] = [
     query: pageParameters,
     success: { schema: { type: 'array', items: { $ref: 'Database#' } } },
     handle: async ({ server, params, query }) => {
-      const limit = query.uint32('limit') ?? Number.MAX_SAFE_INTEGER
-      const offset = query.uint32('offset') ?? 0
-      return json(
-        await server.store.client.listDatabases({ tenant: name(params.tenant, 'tenant'), limit, offset }),
-      )
+      const tenant = name(params.tenant, 'tenant')
+      return json(await server.store.client.listDatabases({ tenant, ...pageOf(query) }))
     },
   },
   {
@@ -125,6 +135,14 @@ export const databaseRoutes: readonly Route[] = [
     },
   },
 ]
+
+/** All, where nobody has said how many. */
+function pageOf(query: Parameters): { limit: number; offset: number } {
+  return {
+    limit: query.uint32('limit') ?? Number.MAX_SAFE_INTEGER,
+    offset: query.uint32('offset') ?? 0,
+  }
+}
 
 function nameIn(body: unknown): string {
   return name(object(body, 'body').name, 'name')

@@ -289,6 +289,26 @@ export const collections: Topic = (fixture) => {
     })
   })
 
+  describe('retention', () => {
+    test('is answered as it was set: of the store, and of collections that have their own', async () => {
+      const client = fixture.client()
+      expect(await client.getRetention()).toEqual({ store: { history: 'forever' }, collections: [] })
+      const notes = await fixture.collection({ client })
+      const gone = await fixture.collection({ client, name: 'gone' })
+      await client.setRetention({ history: { days: 30 } })
+      await client.setRetention({ history: { versions: 5 } }, { collection: 'gone' })
+      await client.setRetention({ history: 'forever' }, { collection: notes.id })
+      await client.deleteCollection({ name: 'gone' })
+      expect(await client.getRetention()).toEqual({
+        store: { history: { days: 30 } },
+        collections: [
+          { id: notes.id, name: 'notes', deleted: false, retention: { history: 'forever' } },
+          { id: gone.id, name: 'gone', deleted: true, retention: { history: { versions: 5 } } },
+        ],
+      })
+    })
+  })
+
   describe('tenants and databases', () => {
     test('begin with the default ones', async () => {
       const client = fixture.client()
@@ -297,6 +317,16 @@ export const collections: Topic = (fixture) => {
         { name: 'default_database', tenant: 'default_tenant' },
       ])
       expect((await client.getDatabase({ name: 'default_database' })).id).toMatch(uuid)
+    })
+
+    test('tenants are listed by name, in pages', async () => {
+      const client = fixture.client()
+      for (const name of ['zeta', 'acme']) await client.createTenant({ name })
+      const names = async (options?: object) => (await client.listTenants(options)).map(({ name }) => name)
+      expect(await names()).toEqual(['acme', 'default_tenant', 'zeta'])
+      expect(await names({ limit: 1 })).toEqual(['acme'])
+      expect(await names({ limit: 1, offset: 1 })).toEqual(['default_tenant'])
+      expect(await codeOf(() => client.listTenants({ limit: -1 }))).toBe('invalid_argument')
     })
 
     test('are created, listed by name, counted in pages', async () => {

@@ -66,6 +66,25 @@ export const lifecycle: Topic = (fixture) => {
     expect(stats.committedAt.getTime()).toBeGreaterThan(Date.now() - 60_000)
   })
 
+  test('a handle knows how long the vectors are from the first write through it', async () => {
+    const client = fixture.client()
+    const notes = await fixture.collection({ client })
+    expect(notes.dimension).toBe(null)
+    await notes.delete({ ids: ['none'] })
+    await notes.update({ ids: ['none'], embeddings: [[1, 2, 3]] })
+    expect(notes.dimension).toBe(null)
+    await notes.add({ ids: ['a'], embeddings: [[1, 2]] })
+    expect(notes.dimension).toBe(2)
+    expect((await client.getCollection({ name: 'notes' })).dimension).toBe(2)
+    expect(await codeOf(() => notes.add({ ids: ['b'], embeddings: [[1, 2, 3]] }))).toBe('dimension_mismatch')
+    expect(notes.dimension).toBe(2)
+    const second = await fixture.collection({ client, name: 'second' })
+    await second.conditional().run(async (transaction) => {
+      await transaction.upsert({ ids: ['a'], embeddings: [[1, 2, 3]] })
+    })
+    expect(second.dimension).toBe(3)
+  })
+
   test('heartbeat, version and the size of a batch', async () => {
     const client = fixture.client()
     expect(Math.abs((await client.heartbeat()) / 1e6 - Date.now())).toBeLessThan(60_000)
