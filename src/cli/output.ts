@@ -69,6 +69,11 @@ export class Output {
     if (!this.quiet && !this.json) process.stderr.write(`${this.noteStyle.dim(text)}\n`)
   }
 
+  /** What becomes of work that goes on for long; also beside JSON, since standard output cannot tell. */
+  status(text: string): void {
+    if (!this.quiet) process.stderr.write(`${this.noteStyle.dim(text)}\n`)
+  }
+
   /** Something that must not be overlooked. */
   warn(text: string): void {
     process.stderr.write(`${this.noteStyle.yellow('warning:')} ${text}\n`)

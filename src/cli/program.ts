@@ -34,6 +34,7 @@ import { run } from './commands/run.ts'
 import { search } from './commands/search.ts'
 import { stats } from './commands/stats.ts'
 import { tag } from './commands/tag.ts'
+import { tenants } from './commands/tenants.ts'
 import { vacuum } from './commands/vacuum.ts'
 import { verify } from './commands/verify.ts'
 import { helpStyle } from './help-style.ts'
@@ -45,7 +46,7 @@ type MakeCommand = (interrupt: Interrupt) => Command
 const groups: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
   ['Server:', [run]],
   ['Records:', [count, get, query, search, add, deleteCommand]],
-  ['Collections and databases:', [collections, fork, drop, databases, createDatabase, createTenant]],
+  ['Collections and databases:', [collections, fork, drop, databases, createDatabase, tenants, createTenant]],
   ['Past and audit:', [history, log, diff, changes, tag, proof, checkpoint]],
   ['Copies and other formats:', [backup, restore, replay, follow, importCommand, exportCommand]],
   ['Care:', [stats, inspect, verify, repair, compact, reindex, retention, vacuum, erase]],

@@ -72,6 +72,9 @@ describe('the past', () => {
     ])
     expect(await store('log', '--last', '1', '--id', 'r0')).toMatchObject([{ id: 'r0' }])
     expect(await store('log', '--after', '39', '--by-actor', 'nobody')).toEqual([])
+    // Inside a commit, too: whoever names a position has seen it.
+    const after = (await store('log', '--after', '39')).map(({ position }) => position)
+    expect(after).toEqual([40, 41])
     const { stdout } = await annals(['log', '--path', path])
     const shown = stdout.trimEnd().split('\n')
     expect(shown).toHaveLength(21)
@@ -323,6 +326,16 @@ describe('care', () => {
     expect((await annals(['retention', '--days', '1', '--versions', '1', '--path', path])).status).toBe(2)
     const changed = lines([{ id: 'r2', document: 'Changed.' }])
     await json(['add', 'notes', '--upsert', '--path', path], { input: changed })
+    expect(await store('retention')).toEqual([{ store: { history: 'forever' }, collections: [] }])
+    await store('retention', '--versions', '3', '--collection', 'notes')
+    await store('retention', '--days', '30')
+    expect((await annals(['retention', '--path', path])).stdout).toBe(
+      'the whole store  30 days\nnotes            the newest 3 versions of each record\n',
+    )
+    expect((await annals(['retention', '--collection', 'none', '--path', path])).stderr).toContain(
+      '[collection_not_found]',
+    )
+    await store('retention', '--days', '0', '--collection', 'notes')
     await store('retention', '--days', '0')
     const [plan] = await store('vacuum', '--dry-run')
     expect(plan!.versions).toBeGreaterThan(0)

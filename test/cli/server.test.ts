@@ -4,7 +4,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { annals, ended, json, lines, listening, start, stopped, temporary } from './support.ts'
+import { annals, ended, json, lines, listening, start, stopped, temporary, told } from './support.ts'
 
 const folder = temporary()
 const at = (name: string) => join(folder, name)
@@ -68,6 +68,50 @@ test('changes are followed while they happen', async () => {
   const { status, stdout } = await end
   expect(status).toBe(0)
   expect(stdout).toMatch(/add {5}notes\/live {2}ada {2}It happens now\.\n/)
+})
+
+test('a server that goes away and comes back: one line each, and no change is missed', async () => {
+  const args = ['run', '--path', join(temporary(), 'store'), '--port']
+  const first = start([...args, '0'])
+  const port = await listening(first)
+  const there = ['--url', `http://127.0.0.1:${port}`]
+  await json(['add', 'notes', '--create', ...there], { input: lines(records.slice(0, 1)) })
+  const following = start(['changes', '--follow', '--json', ...there])
+  const end = ended(following)
+  await told(following.stdout!, '"r0"')
+  const lost = told(following.stderr!, 'Looking for the server')
+  await stopped(first, 'SIGTERM')
+  await lost
+  const back = told(following.stderr!, 'Connected again')
+  const second = start([...args, String(port)])
+  await listening(second)
+  await back
+  const seen = told(following.stdout!, '"r1"')
+  await json(['add', 'notes', ...there], { input: lines(records.slice(1, 2)) })
+  await seen
+  following.kill('SIGINT')
+  const { status, stdout, stderr } = await end
+  expect(status).toBe(0)
+  expect(stderr).toMatch(/^[^\n]*was lost[^\n]*Looking for the server …\nConnected again\.\n$/)
+  const positions = stdout.trimEnd().split('\n')
+  expect(positions.map((line) => JSON.parse(line).position)).toEqual([1, 2, 3])
+  await stopped(second, 'SIGTERM')
+}, 60_000)
+
+test('tenants and retention, as a command of each says', async () => {
+  await as('ada', ['create-tenant', 'acme'])
+  expect(await as('ada', ['tenants'])).toEqual([{ name: 'acme' }, { name: 'default_tenant' }])
+  expect((await annals(['tenants', '--url', url], { env: { ANNALS_TOKEN: tokens.guest } })).stderr).toContain(
+    '[forbidden]',
+  )
+  await as('ada', ['retention', '--versions', '5', '--collection', 'notes'])
+  expect(await as('guest', ['retention'])).toMatchObject([
+    {
+      store: { history: 'forever' },
+      collections: [{ name: 'notes', retention: { history: { versions: 5 } } }],
+    },
+  ])
+  await as('ada', ['retention', '--forever', '--collection', 'notes'])
 })
 
 test('copies, proofs and care', async () => {

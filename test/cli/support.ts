@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { afterAll } from 'vitest'
 
 export const binary = resolve(import.meta.dirname, '../../dist/cli/annals.js')
@@ -91,6 +92,18 @@ export async function listening(server: ChildProcess): Promise<number> {
         const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(told) ?? []
         if (port !== undefined) done(Number(port))
       })
+  })
+}
+
+/** Waits until a stream has said so. */
+export function told(stream: Readable, text: string): Promise<void> {
+  let all = ''
+  return new Promise((done, failed) => {
+    stream.once('close', () => failed(new Error(`"${text}" was never said, but: ${all}`)))
+    stream.on('data', (piece: string | Buffer) => {
+      all += piece
+      if (all.includes(text)) done()
+    })
   })
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Change, Client } from '../../index.ts'
+import type { Change, Client, ConnectionState } from '../../index.ts'
 import { run, storeCommand } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
 import { whole } from '../options.ts'
@@ -18,7 +18,7 @@ export function changes(interrupt: Interrupt): Command {
   return storeCommand('changes', {
     summary: 'stream changes with the records before and after them',
     description:
-      'Streams the changes of a database in the order of the log, with the records before and after. Whoever was interrupted goes on behind the last position seen: --after.',
+      'Streams the changes of a database in the order of the log, with the records before and after. Whoever was interrupted goes on behind the last position seen: --after. While a server is away, --follow looks for it for up to ten minutes, says so on standard error, and goes on where it was.',
     examples: [
       ['changes --after 1207', 'what happened since'],
       ['changes --follow --url http://localhost:8000', 'and what is happening, until Ctrl-C'],
@@ -35,7 +35,10 @@ export function changes(interrupt: Interrupt): Command {
         if (follow) session.expectInterrupt()
         const chosen = collection === undefined ? {} : { collection }
         const names = new CollectionNames(client)
-        for await (const change of client.changes({ ...chosen, after, live: follow, signal }))
+        const onConnection = ({ connected, error }: ConnectionState) =>
+          out.status(connected ? 'Connected again.' : `${error!.message} Looking for the server …`)
+        const options = { ...chosen, after, live: follow, signal, onConnection }
+        for await (const change of client.changes(options))
           if (out.json) await out.record(change)
           else await out.lines([await lineOf(out, change, names)])
       }),
