@@ -9,7 +9,7 @@ export const defaultFolder = './annals-data'
  * Whether there is a store in a folder, be it damaged. Opening would create one, which a command that only reads,
  * with a name mistyped, must not do.
  */
-function holdsStore(folder: string): boolean {
+export function holdsStore(folder: string): boolean {
   const log = join(folder, 'log')
   if (existsSync(log) && readdirSync(log).length > 0) return true
   return existsSync(join(folder, 'metadata.sqlite3'))

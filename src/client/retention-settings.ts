@@ -1,6 +1,6 @@
 import type { Store } from '../store.ts'
 import type { RetentionSettings } from './api.ts'
-import type { Scope } from './operation-scope.ts'
+import type { Scope } from './client-scope.ts'
 
 /** What has been set for the whole store, and for collections of one database. */
 export function retentionSettings({ catalog }: Store, { tenant, database }: Scope): RetentionSettings {

@@ -3,7 +3,7 @@ import type { CollectionInfo } from '../../types.ts'
 import { checkName } from '../../validation/values.ts'
 import { decodeCollection, encodeCount } from '../../wire/records.ts'
 import { shaped } from '../../wire/results.ts'
-import type { Database, ListOptions, Tenant } from '../api.ts'
+import type { Database, ListOptions, RetentionSettings, Tenant } from '../api.ts'
 import { checkDatabase, checkSought, checkSoughtCollection, checkSoughtId } from '../client-requests.ts'
 import { checkPage, collectionMissing } from '../client-view.ts'
 import { apiRoot, databasePath, databasesPath, fitsPath, withQuery } from './paths.ts'
@@ -11,7 +11,7 @@ import type { RemotePoint, RemoteSession } from './remote-session.ts'
 
 /**
  * What is read of tenants, databases and the collections of the session's database: the latter now or as of a
- * point of the past.
+ * point of the past, all else now.
  */
 export class RemoteCatalog {
   readonly #session: RemoteSession
@@ -47,6 +47,16 @@ export class RemoteCatalog {
     if (!fitsPath(name)) throw new AnnalsError('tenant_not_found', `The tenant ${show(name)} does not exist.`)
     const found = await this.#get(`${apiRoot}/tenants/${encodeURIComponent(name)}`)
     return { name: shaped<Tenant>(found, 'a tenant').name }
+  }
+
+  async tenants(options: ListOptions | undefined): Promise<Tenant[]> {
+    const { limit, offset } = checkPage(options, 'listTenants')
+    const page = { limit: encodeCount(limit), offset: encodeCount(offset) }
+    return (await this.#get(withQuery(`${apiRoot}/tenants`, page))) as Tenant[]
+  }
+
+  async retention(): Promise<RetentionSettings> {
+    return shaped(await this.#get(`${databasePath(this.#session)}/retention`), 'a retention')
   }
 
   async database(options: unknown): Promise<Database> {

@@ -202,10 +202,8 @@ export class RemoteClient implements Client, RemoteSession {
     return this.#catalog.tenant(options)
   }
 
-  async listTenants(options?: ListOptions): Promise<Tenant[]> {
-    const { limit, offset } = checkPage(options, 'listTenants')
-    const page = { limit: encodeCount(limit), offset: encodeCount(offset) }
-    return (await this.#get(withQuery('/tenants', page))) as Tenant[]
+  listTenants(options?: ListOptions): Promise<Tenant[]> {
+    return this.#catalog.tenants(options)
   }
 
   createDatabase(options: { name: string; tenant?: string }, write?: WriteOptions): Promise<WriteReceipt> {
@@ -264,9 +262,8 @@ export class RemoteClient implements Client, RemoteSession {
     }, write)
   }
 
-  async getRetention(): Promise<RetentionSettings> {
-    const { body } = await this.transport().json({ method: 'GET', path: `${databasePath(this)}/retention` })
-    return shaped(body, 'a retention')
+  getRetention(): Promise<RetentionSettings> {
+    return this.#catalog.retention()
   }
 
   async vacuum(options: VacuumOptions = {}, write?: WriteOptions): Promise<VacuumReport> {
