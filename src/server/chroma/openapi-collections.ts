@@ -18,8 +18,7 @@ import {
 } from '../openapi/schema-words.ts'
 
 const maybeCount = nullable(count)
-const hnsw = {
-  'ef_construction?': maybeCount,
+const changeableHnsw = {
   'ef_search?': maybeCount,
   'max_neighbors?': maybeCount,
   'num_threads?': maybeCount,
@@ -27,6 +26,7 @@ const hnsw = {
   'sync_threshold?': maybeCount,
   'resize_factor?': nullable(number),
 }
+const hnsw = { 'ef_construction?': maybeCount, ...changeableHnsw }
 
 /** A type of values and its indexes, each `{ enabled, config }`. */
 function valueType(indexes: Readonly<Record<string, JsonSchema>>): JsonSchema {
@@ -47,14 +47,7 @@ export const chromaCollectionSchemas: Readonly<Record<string, JsonSchema>> = {
   },
   HnswConfiguration: closed({ 'space?': nullable(ref('Space')), ...hnsw }),
   HnswIndexConfig: closed(hnsw),
-  UpdateHnswConfiguration: closed({
-    'ef_search?': maybeCount,
-    'max_neighbors?': maybeCount,
-    'num_threads?': maybeCount,
-    'batch_size?': maybeCount,
-    'sync_threshold?': maybeCount,
-    'resize_factor?': nullable(number),
-  }),
+  UpdateHnswConfiguration: closed(changeableHnsw),
   SpannConfiguration: {
     ...closed({
       'space?': nullable(ref('Space')),

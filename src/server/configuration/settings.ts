@@ -36,7 +36,13 @@ export interface Setting {
   isSecret?: true
 }
 
-const any = Number.MAX_SAFE_INTEGER
+const text: SettingKind = { kind: 'text' }
+const file: SettingKind = { kind: 'file' }
+const boolean: SettingKind = { kind: 'boolean' }
+const list: SettingKind = { kind: 'list' }
+const grants: SettingKind = { kind: 'grants' }
+const anyBytes: SettingKind = { kind: 'bytes', min: 0, max: Number.MAX_SAFE_INTEGER }
+const none = 'none'
 
 const limitTexts: Readonly<Record<keyof ServerLimits, string>> = {
   bodyBytes: 'bytes of one request’s body',
@@ -66,71 +72,55 @@ const limitSettings = (Object.keys(limitTexts) as (keyof ServerLimits)[]).map((n
 
 /** All settings, in the order of the guide. */
 export const settings: readonly Setting[] = [
-  { key: 'path', value: { kind: 'text' }, about: 'folder of the store', fallback: './annals-data' },
-  {
-    key: 'ephemeral',
-    value: { kind: 'boolean' },
-    about: 'a store in memory, gone with the process',
-    fallback: 'false',
-  },
-  { key: 'host', value: { kind: 'text' }, about: 'address to listen at', fallback: '127.0.0.1' },
+  { key: 'path', value: text, about: 'folder of the store', fallback: './annals-data' },
+  { key: 'ephemeral', value: boolean, about: 'a store in memory, gone with the process', fallback: 'false' },
+  { key: 'host', value: text, about: 'address to listen at', fallback: '127.0.0.1' },
   {
     key: 'port',
     value: { kind: 'integer', min: 0, max: 65_535 },
     about: 'port to listen at; 0 takes a free one',
     fallback: '8000',
   },
-  { key: 'allowReset', value: { kind: 'boolean' }, about: 'whether `reset` is allowed', fallback: 'false' },
+  { key: 'allowReset', value: boolean, about: 'whether `reset` is allowed', fallback: 'false' },
   {
     key: 'corsOrigins',
-    value: { kind: 'list' },
+    value: list,
     about: 'origins whose pages may call the server; `*` for all',
-    fallback: 'none',
+    fallback: none,
   },
   {
     key: 'allowedHosts',
-    value: { kind: 'list' },
+    value: list,
     about: 'further host names that requests may be for, without ports',
-    fallback: 'none',
+    fallback: none,
   },
   {
     key: 'signingKey',
-    value: { kind: 'file' },
+    value: file,
     about: 'PEM file of an Ed25519 key that signs checkpoints',
-    fallback: 'none',
+    fallback: none,
   },
   {
     key: 'auth.token',
-    value: { kind: 'text' },
+    value: text,
     about: 'one token, for an identity named `admin` with the role admin',
-    fallback: 'none',
+    fallback: none,
     isSecret: true,
   },
-  {
-    key: 'auth.file',
-    value: { kind: 'file' },
-    about: 'YAML or JSON file with `tokens` and `users`',
-    fallback: 'none',
-  },
-  {
-    key: 'auth.tokens',
-    value: { kind: 'grants' },
-    about: 'tokens, as in `auth.file`',
-    fallback: 'none',
-    isSecret: true,
-  },
+  { key: 'auth.file', value: file, about: 'YAML or JSON file with `tokens` and `users`', fallback: none },
+  { key: 'auth.tokens', value: grants, about: 'tokens, as in `auth.file`', fallback: none, isSecret: true },
   {
     key: 'auth.users',
-    value: { kind: 'grants' },
+    value: grants,
     about: 'names with bcrypt hashes, as in `auth.file`',
-    fallback: 'none',
+    fallback: none,
     isSecret: true,
   },
   {
     key: 'auth.htpasswd',
-    value: { kind: 'file' },
+    value: file,
     about: 'file of names and bcrypt hashes, as `htpasswd -B` writes it',
-    fallback: 'none',
+    fallback: none,
   },
   {
     key: 'auth.htpasswdRole',
@@ -138,8 +128,8 @@ export const settings: readonly Setting[] = [
     about: 'role of everybody in `auth.htpasswd`',
     fallback: 'read',
   },
-  { key: 'tls.cert', value: { kind: 'file' }, about: 'PEM file of the certificate chain', fallback: 'none' },
-  { key: 'tls.key', value: { kind: 'file' }, about: 'PEM file of its private key', fallback: 'none' },
+  { key: 'tls.cert', value: file, about: 'PEM file of the certificate chain', fallback: none },
+  { key: 'tls.key', value: file, about: 'PEM file of its private key', fallback: none },
   ...limitSettings,
   {
     key: 'log.level',
@@ -161,16 +151,11 @@ export const settings: readonly Setting[] = [
   },
   {
     key: 'memoryBudgetBytes',
-    value: { kind: 'bytes', min: 0, max: any },
+    value: anyBytes,
     about: 'bytes that loaded collections may hold together',
     fallback: 'half of the memory',
   },
-  {
-    key: 'diskReserveBytes',
-    value: { kind: 'bytes', min: 0, max: any },
-    about: 'bytes of the disk that stay free',
-    fallback: '64 MiB',
-  },
+  { key: 'diskReserveBytes', value: anyBytes, about: 'bytes of the disk that stay free', fallback: '64 MiB' },
 ]
 
 /** Of the environment: `ANNALS_LIMITS_BODY_BYTES`. */

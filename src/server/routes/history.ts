@@ -14,7 +14,19 @@ import { asOfParameter, collectionUrl, databaseUrl, pointSchema } from './common
 const read = { role: 'read', scope: 'database' } as const
 const text: JsonSchema = { type: 'string' }
 const between = { from: pointSchema, to: pointSchema }
-const feed = {
+
+/** What the differences of a collection and of a database have in common. */
+const difference = {
+  method: 'GET',
+  access: read,
+  tag: 'History',
+  query: between,
+  strict: true,
+  success: { type: linesType, schema: { $ref: 'Difference#' } },
+  errors: [404, 410],
+} as const
+
+const feedOptions = {
   after: {
     type: 'integer',
     minimum: 0,
@@ -22,12 +34,23 @@ const feed = {
   },
   live: { type: 'boolean', description: 'Goes on with what is yet to come; default true.' },
 }
-const feedAnswer = {
-  type: eventsType,
-  description:
-    'Events `change` with a Change as data and its position as id; `end` when nothing follows; `error` with an error body. `Last-Event-ID` goes on after that position.',
-  schema: { $ref: 'Change#' },
-}
+
+/** What the change feeds of a collection and of a database have in common. */
+const feed = {
+  method: 'GET',
+  access: read,
+  tag: 'History',
+  query: feedOptions,
+  strict: true,
+  success: {
+    type: eventsType,
+    description:
+      'Events `change` with a Change as data and its position as id; `end` when nothing follows; `error` with an error body. `Last-Event-ID` goes on after that position.',
+    schema: { $ref: 'Change#' },
+  },
+  errors: [404],
+  endless: true,
+} as const
 
 export const historyRoutes: readonly Route[] = [
   {
@@ -49,16 +72,10 @@ export const historyRoutes: readonly Route[] = [
     },
   },
   {
-    method: 'GET',
+    ...difference,
     url: `${collectionUrl}/diff`,
-    access: read,
     id: 'collection_diff',
-    tag: 'History',
     summary: 'The net difference of a collection between two points, one record a line.',
-    query: between,
-    strict: true,
-    success: { type: linesType, schema: { $ref: 'Difference#' } },
-    errors: [404, 410],
     handle: async (call) => {
       const { from, to, headers } = await bounds(call)
       const { collection } = await liveCollection(call)
@@ -66,16 +83,10 @@ export const historyRoutes: readonly Route[] = [
     },
   },
   {
-    method: 'GET',
+    ...difference,
     url: `${databaseUrl}/diff`,
-    access: read,
     id: 'database_diff',
-    tag: 'History',
     summary: 'The net difference of all collections of a database between two points.',
-    query: between,
-    strict: true,
-    success: { type: linesType, schema: { $ref: 'Difference#' } },
-    errors: [404, 410],
     handle: async (call) => {
       const { from, to, headers } = await bounds(call)
       return { ...(await lines(scoped(call).diff(from, to))), headers }
@@ -141,17 +152,11 @@ export const historyRoutes: readonly Route[] = [
     },
   },
   {
-    method: 'GET',
+    ...feed,
     url: `${databaseUrl}/changes`,
-    access: read,
     id: 'database_changes',
-    tag: 'History',
     summary: 'What happens in a database, as server-sent events.',
-    query: { ...feed, collection: text },
-    strict: true,
-    success: feedAnswer,
-    errors: [404],
-    endless: true,
+    query: { ...feedOptions, collection: text },
     handle: (call) => {
       const collection = call.query.text('collection')
       const client = scoped(call)
@@ -161,17 +166,10 @@ export const historyRoutes: readonly Route[] = [
     },
   },
   {
-    method: 'GET',
+    ...feed,
     url: `${collectionUrl}/changes`,
-    access: read,
     id: 'collection_changes',
-    tag: 'History',
     summary: 'What happens in a collection, as server-sent events.',
-    query: feed,
-    strict: true,
-    success: feedAnswer,
-    errors: [404],
-    endless: true,
     handle: async (call) => {
       const { collection } = await liveCollection(call)
       return events(changeEvents(call, (options) => collection.changes(options)))
