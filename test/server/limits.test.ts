@@ -92,16 +92,31 @@ describe('limits of a body', () => {
 describe('the gate', () => {
   test('lets so many in, each kind apart, and again when they have left', () => {
     const gate = new LoadGate({ concurrentRequests: 2, openStreams: 1 })
-    const leave = gate.enter('request')
-    gate.enter('request')
-    expect(() => gate.enter('request')).toThrow(expect.objectContaining({ code: 'busy', status: 429 }))
-    gate.enter('stream')
-    expect(() => gate.enter('stream')).toThrow('1 streams')
+    const leave = gate.place('request').hold()
+    gate.place('request').hold()
+    expect(() => gate.place('request')).toThrow(expect.objectContaining({ code: 'busy', status: 429 }))
+    gate.place('stream').hold()
+    expect(() => gate.place('stream')).toThrow('1 streams')
     leave()
     leave()
     expect(gate.open('request')).toBe(1)
-    gate.enter('request')
-    expect(() => gate.enter('request')).toThrow(expect.objectContaining({ chromaName: 'Backoff' }))
+    gate.place('request').hold()
+    expect(() => gate.place('request')).toThrow(expect.objectContaining({ chromaName: 'Backoff' }))
+  })
+
+  test('keeps a place until the last one who holds it has let go, and counts who comes back to it', () => {
+    const gate = new LoadGate({ concurrentRequests: 1, openStreams: 1 })
+    const place = gate.place('request')
+    const [answer, work] = [place.hold(), place.hold()]
+    answer()
+    answer()
+    expect(gate.open('request')).toBe(1)
+    work()
+    expect(gate.open('request')).toBe(0)
+    const late = place.hold()
+    expect(() => gate.place('request')).toThrow('1 requests')
+    late()
+    expect(gate.open('request')).toBe(0)
   })
 })
 

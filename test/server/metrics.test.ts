@@ -25,7 +25,7 @@ test('the figures follow the store, the requests and the gate', async () => {
   const notes = await client.createCollection({ name: 'notes', embeddingFunction: null })
   await notes.add({ ids: ['a', 'b'], embeddings: [[1], [2]] })
   await notes.delete({ ids: ['a'] })
-  gate.enter('request')
+  gate.place('request').hold()
   metrics.answered({ method: 'GET', route: '/api/v2/heartbeat', status: 200, seconds: 0.002 })
   metrics.answered({ method: 'GET', route: '/api/v2/heartbeat', status: 200, seconds: 3 })
   const text = await metrics.text()

@@ -5,8 +5,9 @@ import { expect, test } from 'vitest'
 import { AnnalsError } from '../../src/errors.ts'
 import { bytes, job, lines } from '../../src/server/http/streams.ts'
 
-/** A server whose jobs need not tell that they live. */
-const quiet = { heartbeatMs: 60_000 }
+/** Calls of jobs that need not tell that they live, and of those that must. */
+const quiet = { server: { heartbeatMs: 60_000 }, request: { place: null } }
+const talkative = { server: { heartbeatMs: 20 }, request: { place: null } }
 
 /** Items without an end, of a length; tells how many were taken, and whether it was let go. */
 function endless(length: number) {
@@ -108,7 +109,7 @@ test('work that fails at once is thrown; later it is the last line', async () =>
 })
 
 test('silent work tells by empty lines that it lives', async () => {
-  const { body } = await job({ heartbeatMs: 20 }, async (tell) => {
+  const { body } = await job(talkative, async (tell) => {
     tell(1)
     await wait(200)
     return 2
@@ -120,7 +121,7 @@ test('silent work tells by empty lines that it lives', async () => {
 })
 
 test('work that is silent from the start is answered all the same, and its failure is the last line', async () => {
-  const { body } = await job({ heartbeatMs: 20 }, async () => {
+  const { body } = await job(talkative, async () => {
     await wait(100)
     throw new AnnalsError('log_damaged', 'torn')
   })

@@ -13,8 +13,11 @@ export function admission(gate: LoadGate): ServerPlugin {
     app.addHook('onRequest', async (request, reply) => {
       const { access, stream, url } = request.routeOptions.config
       if (request.is404 || access === 'public' || url === metricsUrl) return
+      const place = gate.place(stream === true ? 'stream' : 'request')
       // Whatever becomes of the answer, even when the client goes away: its end is this event.
-      reply.raw.once('close', gate.enter(stream === true ? 'stream' : 'request'))
+      reply.raw.once('close', place.hold())
+      // Whoever works for it holds it, too.
+      request.place = place
     })
   }
 }

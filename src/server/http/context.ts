@@ -3,6 +3,7 @@ import type { DatabaseName, StoreAccess } from '../../client/store-access.ts'
 import type { Identity } from '../access/access.ts'
 import { name } from '../chroma/shape.ts'
 import type { ServerLimits } from '../configuration/server-limits.ts'
+import type { Place } from '../operation/load-gate.ts'
 import type { Metrics } from '../operation/metrics.ts'
 import type { Turns } from '../operation/turns.ts'
 
@@ -27,6 +28,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who is calling, where the server knows its callers; `null` where it does not ask. */
     identity: Identity | null
+    /** Its place in the gate, for the time of its work and its answer; `null` for what needs none. */
+    place: Place | null
   }
   interface FastifyContextConfig {
     /** Who may call the route. */

@@ -1,7 +1,9 @@
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { encodeReceipt } from '../../wire/write-headers.ts'
 import { operationOf } from '../openapi/openapi.ts'
 import { within } from '../operation/deadline.ts'
+import { during } from '../operation/load-gate.ts'
 import { checkBodyLimits } from '../operation/request-limits.ts'
 import { type Answer, bytesType, eventsType, linesType } from './answer.ts'
 import type { ServerContext } from './context.ts'
@@ -24,18 +26,21 @@ export function registerRoute(app: FastifyInstance, context: ServerContext, rout
     config: { access, endless, stream },
     // An endless answer has no length that a HEAD request could ask for.
     exposeHeadRoute: method === 'GET',
-    handler: async (request, reply) => {
-      if (request.method === 'HEAD' && endless) return reply.code(200).send()
-      const end = endOf(reply, context.stopping)
-      await context.turns.next()
-      const handle = () => route.handle(callOf(route, context, request, end.signal))
-      const onLate = () => end.abort()
-      const answer =
-        stream || slow
-          ? await handle()
-          : await within(context.limits.requestTimeoutMs, { writes, onLate }, handle)
-      return send(route, answer, reply)
-    },
+    handler: (request, reply) =>
+      during(request.place, async () => {
+        if (request.method === 'HEAD' && endless) return reply.code(200).send()
+        const end = endOf(reply, context.stopping)
+        await context.turns.next()
+        // What is late goes on, and so has a hold of its own.
+        const handle = () =>
+          during(request.place, () => route.handle(callOf(route, context, request, end.signal)))
+        const onLate = () => end.abort()
+        const answer =
+          stream || slow
+            ? await handle()
+            : await within(context.limits.requestTimeoutMs, { writes, onLate }, handle)
+        return send(route, answer, reply)
+      }),
   })
 }
 
@@ -99,6 +104,9 @@ function send(route: Route, answer: Answer, reply: FastifyReply): FastifyReply {
   reply.code(status).headers(headers)
   if (receipt !== undefined) reply.headers(encodeReceipt(receipt))
   if (type !== null) reply.type(type)
+  // Its source lets go of what it holds some time after the reader has left.
+  const { place } = reply.request
+  if (body instanceof Readable && place !== null) body.once('close', place.hold())
   if (reply.request.method !== 'HEAD' || body === null || typeof body === 'string')
     return reply.send(body ?? undefined)
   // Nobody reads it: what it holds is let go.

@@ -5,7 +5,9 @@
  * client goes, the source is told so, and lets go of what it holds.
  */
 import { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
 import { streamErrorKey } from '../../wire/error-body.ts'
+import { during } from '../operation/load-gate.ts'
 import { type Answer, bytesType, eventsType, linesType } from './answer.ts'
 import type { ServerContext } from './context.ts'
 import { describeError } from './http-error.ts'
@@ -34,16 +36,24 @@ export type Tell = (progress: unknown) => void
 /** Tells something that must not be missed, as a line of its own. */
 export type Note = (line: object) => void
 
+/** What a job needs of the call that asked for it. */
+type JobCall = Readonly<{
+  server: Pick<ServerContext, 'heartbeatMs'>
+  request: Pick<FastifyRequest, 'place'>
+}>
+
 /**
  * Long work: lines of `{"progress": …}` and what else is noted, then one of `{"result": …}`. Where the client reads
  * slower than the work goes on, it is told the newest progress only. Work that is silent for `heartbeatMs` sends an
- * empty line, which also begins the answer. An error before the first line is answered as an error.
+ * empty line, which also begins the answer. An error before the first line is answered as an error. Work that
+ * goes on without its reader keeps its place among the streams.
  */
 export async function job(
-  { heartbeatMs }: Pick<ServerContext, 'heartbeatMs'>,
+  { server, request }: JobCall,
   run: (tell: Tell, note: Note) => Promise<unknown>,
 ): Promise<Answer> {
-  const { texts, release } = await begun(progressOf(run, heartbeatMs))
+  const work = (tell: Tell, note: Note) => during(request.place, () => run(tell, note))
+  const { texts, release } = await begun(progressOf(work, server.heartbeatMs))
   return { type: linesType, body: stream(texts, release) }
 }
 

@@ -10,9 +10,43 @@ export interface LoadLimits {
 /** What a request is to the gate: streams are counted apart, as they stay. */
 export type LoadKind = 'request' | 'stream'
 
+/** A place in the gate. It is taken as long as anybody holds it. */
+export class Place {
+  readonly #count: (change: 1 | -1) => void
+  #holders = 0
+
+  constructor(count: (change: 1 | -1) => void) {
+    this.#count = count
+  }
+
+  /** Holds the place, beside whoever does already; what is answered lets it go, however often it is called. */
+  hold(): () => void {
+    if (this.#holders === 0) this.#count(1)
+    this.#holders++
+    let isHeld = true
+    return () => {
+      if (!isHeld) return
+      isHeld = false
+      this.#holders--
+      if (this.#holders === 0) this.#count(-1)
+    }
+  }
+}
+
+/** Does `work` and holds the place, where there is one, until it has ended. */
+export async function during<T>(place: Place | null, work: () => T | Promise<T>): Promise<T> {
+  const leave = place?.hold()
+  try {
+    return await work()
+  } finally {
+    leave?.()
+  }
+}
+
 /**
  * Counts what is being worked on, and refuses what is too much, so that a crowd costs the crowd's time and not
- * the memory of the server.
+ * the memory of the server. What goes on after its caller has left, or has been told that it takes too long, counts
+ * until it ends.
  */
 export class LoadGate {
   readonly #limits: Readonly<Record<LoadKind, number>>
@@ -27,18 +61,15 @@ export class LoadGate {
     return this.#open[kind]
   }
 
-  /** Lets one in; what is answered lets it out again, however often it is called. Throws `busy`. */
-  enter(kind: LoadKind): () => void {
+  /** A place for one more, which counts once it is held. Throws `busy`. */
+  place(kind: LoadKind): Place {
     if (this.#open[kind] >= this.#limits[kind])
       throw new AnnalsError('busy', `The server is working on ${this.#limits[kind]} ${kind}s already.`, {
         fate: 'not_written',
         hint: 'Try again in a second.',
       })
-    this.#open[kind]++
-    let isIn = true
-    return () => {
-      if (isIn) this.#open[kind]--
-      isIn = false
-    }
+    return new Place((change) => {
+      this.#open[kind] += change
+    })
   }
 }

@@ -42,7 +42,7 @@ export const careRoutes: readonly Route[] = [
       const recallMin = optional(number)(given.recallMin, 'recallMin')
       const hnsw = optional(object)(given.hnsw, 'hnsw')
       const { collection } = await liveCollection(call)
-      return job(call.server, (onProgress) =>
+      return job(call, (onProgress) =>
         collection.reindex(
           {
             ...(recallMin !== null && { recallMin }),
@@ -195,9 +195,10 @@ export const careRoutes: readonly Route[] = [
     body: { $ref: 'VerifyPayload#' },
     optionalBody: true,
     success: { type: linesType, schema: { $ref: 'VerifyResult#' } },
-    handle: ({ server, body, signal }) => {
+    handle: (call) => {
+      const { server, body, signal } = call
       const level = optional(text)(only(body, ['level']).level, 'level') as VerifyLevel | null
-      return job(server, (onProgress, note) => {
+      return job(call, (onProgress, note) => {
         const onFinding = (finding: Finding) => note({ finding })
         return server.store.client.verify({ ...(level !== null && { level }), signal, onProgress, onFinding })
       })
@@ -213,9 +214,10 @@ export const careRoutes: readonly Route[] = [
     body: none,
     optionalBody: true,
     success: { type: linesType, schema: { $ref: 'RepairResult#' } },
-    handle: ({ server, body, signal }) => {
+    handle: (call) => {
+      const { server, body, signal } = call
       only(body, [])
-      return job(server, (onProgress) => server.store.client.repair({ signal, onProgress }))
+      return job(call, (onProgress) => server.store.client.repair({ signal, onProgress }))
     },
   },
   {
@@ -231,9 +233,10 @@ export const careRoutes: readonly Route[] = [
       type: linesType,
       schema: { type: 'object', additionalProperties: { $ref: 'ReindexReport#' } },
     },
-    handle: ({ server, body, signal }) => {
+    handle: (call) => {
+      const { server, body, signal } = call
       const recallMin = optional(number)(only(body, ['recallMin']).recallMin, 'recallMin')
-      return job(server, (onProgress) =>
+      return job(call, (onProgress) =>
         server.store.client.compact({ ...(recallMin !== null && { recallMin }), signal, onProgress }),
       )
     },
@@ -249,9 +252,10 @@ export const careRoutes: readonly Route[] = [
     optionalBody: true,
     success: { type: linesType, schema: { $ref: 'VacuumReport#' } },
     writes: true,
-    handle: ({ server, body, signal, write }) => {
+    handle: (call) => {
+      const { server, body, signal, write } = call
       const dryRun = optional(flag)(only(body, ['dryRun']).dryRun, 'dryRun')
-      return job(server, (onProgress) =>
+      return job(call, (onProgress) =>
         server.store.client.vacuum({ ...(dryRun !== null && { dryRun }), signal, onProgress }, write),
       )
     },
