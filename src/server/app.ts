@@ -12,6 +12,7 @@ import { describeError, HttpError } from './http/http-error.ts'
 import { jsonOf } from './http/json.ts'
 import { registerRoute } from './http/register-route.ts'
 import { UnknownPaths } from './http/unknown-paths.ts'
+import { UnreadableRequests } from './http/unreadable-requests.ts'
 import { describeApi } from './openapi/openapi.ts'
 import { routes } from './routes/index.ts'
 
@@ -27,13 +28,16 @@ export interface AppOptions {
 
 /** The application with all of its routes, ready to be given requests (`inject`) or a port. */
 export async function buildApp(context: ServerContext, options: AppOptions = {}): Promise<FastifyInstance> {
+  const unreadable = new UnreadableRequests()
   const app = fastify({
     bodyLimit: context.limits.bodyBytes,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 8_192 },
     frameworkErrors: (error, _request, reply) => answerError(error, reply as unknown as FastifyReply),
+    clientErrorHandler: (error, socket) => unreadable.end(error, socket),
     ...options.fastify,
   } as FastifyServerOptions) as unknown as FastifyInstance
+  unreadable.watch(app.server)
   takeBodiesAsBytes(app)
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => jsonOf)
