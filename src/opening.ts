@@ -140,7 +140,7 @@ export async function openSite(site: Site, options: FolderOptions): Promise<Open
     let metadataReplaced = metadata!.replaced
     if (wasReplaced(opened.report, log, projection!)) {
       metadataReplaced = 'the log was recovered, and is not the one that was applied'
-      metadata!.close()
+      await metadata!.close()
       site.removeMetadata()
       projection = await openMetadata()
     }
@@ -151,7 +151,7 @@ export async function openSite(site: Site, options: FolderOptions): Promise<Open
       report: { ...opened.report, metadataReplaced },
     }
   } catch (error) {
-    metadata?.close()
+    await metadata?.close()
     await log?.close()
     throw error
   }

@@ -80,7 +80,7 @@ export class Store {
     const { catalog, records, manifest } = this
     const memoryBudgetBytes = options.memoryBudgetBytes ?? availableMemory() / 2
     this.vectors = new VectorStore({ log, records, manifest, folder: site.segments, memoryBudgetBytes })
-    this.projector = new Projector(log, projection, this.vectors)
+    this.projector = new Projector(log, projection, this.vectors, () => metadata.settled())
     this.writer = new Writer({ log, catalog, records, projector: this.projector, env })
     this.reader = new Reader({ log, catalog, records, vectors: this.vectors })
     this.prover = new Prover(log)
@@ -229,7 +229,7 @@ export class Store {
     // After opening, what was left unsealed is looked for in a later turn: perhaps not yet.
     this.#sealer.lookAtAll()
     await this.#sealer.idle()
-    this.metadata.fold()
+    await this.metadata.fold()
   }
 
   /** Lets indexes be built in the background, where `indexLater` put it off. */
@@ -287,7 +287,7 @@ export class Store {
     await this.#sealer.stop()
     this.vectors.close()
     try {
-      this.metadata.close()
+      await this.metadata.close()
     } finally {
       await this.log.close()
       this.#cleanUp()

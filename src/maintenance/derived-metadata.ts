@@ -50,7 +50,7 @@ export class DerivedMetadata {
   }
 
   close(): void {
-    this.#file.close()
+    void this.#file.close()
   }
 
   #apply(records: OperationRecord[]): void {

@@ -79,10 +79,10 @@ export class Redactor {
     const { log, metadata, catalog } = this.#parts
     await log.compact()
     metadata.db.exec("INSERT INTO documents_fts (documents_fts) VALUES ('optimize')")
-    metadata.fold()
+    await metadata.fold()
     metadata.db.exec('VACUUM')
     // While a viewer reads, SQLite's log stays, and what was erased in it: the next opening finishes the work.
-    if (metadata.fold()) for (const position of done) catalog.closeRedaction(position)
+    if (await metadata.fold()) for (const position of done) catalog.closeRedaction(position)
   }
 
   async #redactSegments({ payloads }: VacuumOperation | EraseOperation): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Writer } from '../commands/writer.ts'
 import { AnnalsError, messageOf, show } from '../errors.ts'
@@ -8,11 +8,11 @@ import type { Manifest } from '../projections/metadata/manifest.ts'
 import type { CollectionRow } from '../projections/metadata/rows.ts'
 import { SealedSegment, type SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
 import type { SegmentBuilders } from '../projections/vectors/segment-builder.ts'
-import { TopK } from '../projections/vectors/top-k.ts'
 import type { Segment, VectorIndex } from '../projections/vectors/vector-index.ts'
 import type { VectorStore } from '../projections/vectors/vector-store.ts'
 import type { CollectionConfiguration, HnswConfiguration, WriteOptions } from '../types.ts'
 import { mergePlan } from './merge-plan.ts'
+import { sampledRecall } from './sampled-recall.ts'
 import type { Sealer } from './sealer.ts'
 
 export interface ReindexOptions {
@@ -45,10 +45,6 @@ export interface ReindexerParts {
   /** Runs all of `work` as one SQLite transaction. */
   transaction: (work: () => void) => void
 }
-
-/** Live vectors of each new segment whose neighbours are looked up both ways. */
-const sampleSize = 100
-const sampleNeighbors = 10
 
 /**
  * Builds a collection's sealed segments again, beside those that answer meanwhile: with other parameters, or
@@ -147,33 +143,34 @@ export class Reindexer {
     const loaded: SealedSegment[] = []
     try {
       for (const source of sources) loaded.push(await SealedSegment.load(source))
-      const recall = sampledRecall(index, loaded, hnsw.ef_search)
+      const recall = await sampledRecall(index, loaded, hnsw.ef_search)
       refuseBad(row, recall, options.recallMin)
       await admitted()
-      return this.#takeOver(row, index, groups, { sources, loaded, recall })
+      return await this.#takeOver(row, index, groups, { sources, loaded, recall })
     } catch (error) {
       for (const segment of loaded) segment.release()
-      this.#removeUnnamed(row, sources)
+      await this.#removeUnnamed(row, sources)
       throw error
     }
   }
 
   // Files that nothing names may hold what is erased meanwhile. One that is named was written again as it was.
-  #removeUnnamed(row: CollectionRow, sources: readonly SealedSegmentSource[]): void {
+  async #removeUnnamed(row: CollectionRow, sources: readonly SealedSegmentSource[]): Promise<void> {
     const { manifest, vectors } = this.#parts
     const named = new Set(manifest.ofCollection(row.key).map(({ file }) => vectors.path(file)))
-    for (const { file } of sources) if (!named.has(file)) rmSync(file, { force: true })
+    for (const { file } of sources) if (!named.has(file)) await rm(file, { force: true })
   }
 
-  /** Puts what was built in the place of what it covers; one turn. */
-  #takeOver(
+  /** Puts what was built in the place of what it covers, then removes that. */
+  async #takeOver(
     row: CollectionRow,
     index: VectorIndex,
     groups: readonly (readonly Segment[])[],
     { sources, loaded, recall }: Built,
-  ): ReindexReport {
+  ): Promise<ReindexReport> {
     const before = this.#parts.manifest.ofCollection(row.key).length
-    this.#swap(row, index, groups.flat(), sources, loaded)
+    const replaced = this.#swap(row, index, groups.flat(), sources, loaded)
+    for (const file of replaced) await rm(file, { force: true })
     const after = this.#parts.manifest.ofCollection(row.key).length
     return { segments: { before, after }, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
   }
@@ -192,7 +189,7 @@ export class Reindexer {
     const matrix = joined(group, count * dimension)
     const { space, max_neighbors: maxNeighbors, ef_construction: efConstruction, ef_search: efSearch } = hnsw
     const file = this.#parts.vectors.path(fileName(row.id, firstLabel, nextLabel, hnsw))
-    mkdirSync(dirname(file), { recursive: true })
+    await mkdir(dirname(file), { recursive: true })
     const built = await this.#parts.builders.build(
       {
         matrix,
@@ -210,14 +207,14 @@ export class Reindexer {
     return { ...built, file, firstLabel, nextLabel, space, dimension, efSearch }
   }
 
-  // One turn: from here to the end no query and no write can come in between.
+  /** One turn: no query and no write can come in between. Answers the files that nothing names any more. */
   #swap(
     row: CollectionRow,
     index: VectorIndex,
     old: readonly Segment[],
     sources: readonly SealedSegmentSource[],
     loaded: readonly SealedSegment[],
-  ): void {
+  ): string[] {
     const { manifest, vectors, transaction } = this.#parts
     if (vectors.peek(row.id) !== index)
       throw new AnnalsError(
@@ -240,8 +237,7 @@ export class Reindexer {
     })
     index.replaceSegments(loaded)
     const kept = new Set(sources.map(({ file }) => file))
-    for (const { file } of replaced)
-      if (!kept.has(vectors.path(file))) rmSync(vectors.path(file), { force: true })
+    return replaced.map(({ file }) => vectors.path(file)).filter((file) => !kept.has(file))
   }
 }
 
@@ -280,27 +276,6 @@ function joined(group: readonly Segment[], length: number): Float32Array {
     offset += table.count * table.dimension
   }
   return matrix
-}
-
-/** How much of the truth graphs find, for live vectors spread evenly over each. */
-function sampledRecall(index: VectorIndex, segments: readonly SealedSegment[], ef: number): number {
-  let found = 0
-  let sought = 0
-  for (const segment of segments) {
-    const step = Math.max(1, Math.floor(segment.count / sampleSize))
-    for (let label = segment.firstLabel; label < segment.nextLabel; label += step) {
-      if (!index.labels.isLive(label)) continue
-      const query = segment.vectorAt(label)!
-      const exact = segment
-        .scan(query, new TopK(sampleNeighbors), { bits: index.labels.live, base: 0 })
-        .sorted()
-      const worst = exact.at(-1)?.distance ?? 0
-      const near = segment.search(query, sampleNeighbors, ef)
-      found += near.filter(({ distance }) => distance <= worst).length
-      sought += exact.length
-    }
-  }
-  return sought === 0 ? 1 : found / sought
 }
 
 function fileName(collection: string, first: number, next: number, hnsw: HnswConfiguration): string {

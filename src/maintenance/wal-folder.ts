@@ -4,7 +4,7 @@ import { limits } from '../limits.ts'
 import type { MetadataFile } from '../projections/metadata/metadata-file.ts'
 import type { Projector } from '../projections/projector.ts'
 
-/** Folds SQLite's write-ahead log into the database once it has grown large, between two writes. */
+/** Folds SQLite's write-ahead log into the database once it has grown large, while writes wait. */
 export class WalFolder {
   readonly #file: MetadataFile
   readonly #warn: (message: string) => void
@@ -24,13 +24,9 @@ export class WalFolder {
     if (this.#scheduled !== null) clearImmediate(this.#scheduled)
   }
 
-  #foldIfLarge(): void {
+  async #foldIfLarge(): Promise<void> {
+    if (this.#file.walBytes() >= limits.walBytesMax)
+      await this.#file.fold().catch((error: unknown) => this.#warn(messageOf(error)))
     this.#scheduled = null
-    if (this.#file.walBytes() < limits.walBytesMax) return
-    try {
-      this.#file.fold()
-    } catch (error) {
-      this.#warn(messageOf(error))
-    }
   }
 }

@@ -18,15 +18,23 @@ export class Projector {
   readonly #log: OperationLog
   readonly #metadata: MetadataProjection
   readonly #vectors: VectorStore
+  readonly #writable: () => Promise<void>
   readonly #commits = new Subject<readonly OperationRecord[]>()
   #position: number
   #isApplying = false
   #isClosed = false
 
-  constructor(log: OperationLog, metadata: MetadataProjection, vectors: VectorStore) {
+  /** `writable` settles when the metadata's file can be written to; while its log is folded, records wait. */
+  constructor(
+    log: OperationLog,
+    metadata: MetadataProjection,
+    vectors: VectorStore,
+    writable: () => Promise<void>,
+  ) {
     this.#log = log
     this.#metadata = metadata
     this.#vectors = vectors
+    this.#writable = writable
     this.#position = metadata.position
   }
 
@@ -43,7 +51,10 @@ export class Projector {
   /** Applies what the log has just appended: the records up to its head. All but large forks in this turn. */
   async apply(records: readonly OperationRecord[]): Promise<void> {
     if (records.length > limits.groupRecordsMax && records.some(beginsFork)) await this.catchUp()
-    else this.#applyUpTo(records, this.#log.frontier)
+    else {
+      await this.#writable()
+      this.#applyUpTo(records, this.#log.frontier)
+    }
   }
 
   /**
@@ -73,11 +84,13 @@ export class Projector {
       bytes += sizeOf(entry.record)
       const full = batch.length >= limits.replayBatchRecords || bytes >= limits.readAheadBytes
       if (!full || !(endsCommit(entry.record) || first === fork)) continue
+      await this.#writable()
       this.#applyUpTo(batch, frontier)
       batch = []
       bytes = 0
       onProgress?.(this.position, this.#log.head)
     }
+    await this.#writable()
     this.#applyUpTo(batch, frontier)
     onProgress?.(this.position, this.#log.head)
   }

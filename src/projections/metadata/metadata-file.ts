@@ -12,9 +12,15 @@ export interface MetadataFile {
   readonly replaced: string | null
   /** Bytes in SQLite's write-ahead log. */
   walBytes(): number
-  /** Folds the write-ahead log into the database; false when another process is just reading. */
-  fold(): boolean
-  close(): void
+  /**
+   * Folds the write-ahead log into the database, without blocking; false when another process is just reading, or
+   * when somebody wrote all the time instead of waiting until it is `settled`.
+   */
+  fold(): Promise<boolean>
+  /** Settles once no fold is under way. */
+  settled(): Promise<void>
+  /** Folds and closes it; afterwards it cannot be used, also when that fails. */
+  close(): Promise<void>
 }
 
 /**
@@ -42,7 +48,14 @@ export function openMetadataInMemory(): MetadataFile {
   const db = new Database(':memory:')
   registerFilterFunctions(db)
   db.exec(schema)
-  return { db, replaced: null, walBytes: () => 0, fold: () => true, close: () => void db.close() }
+  return {
+    db,
+    replaced: null,
+    walBytes: () => 0,
+    fold: async () => true,
+    settled: async () => undefined,
+    close: async () => void db.close(),
+  }
 }
 
 /** Removes the database with all that belongs to it. */
@@ -92,30 +105,68 @@ function connect(path: string): Database.Database {
 }
 
 function opened(db: Database.Database, digests: PageDigests, replaced: string | null): MetadataFile {
-  const file: MetadataFile = {
-    db,
-    replaced,
-    walBytes: () => digests.walBytes(),
-    fold: () => digests.fold(db),
-    close: () => {
-      openFiles.delete(file)
-      if (openFiles.size === 0) process.off('exit', closeAll)
-      digests.close(db)
-    },
-  }
+  const file = new DiskMetadataFile(db, digests, replaced)
   if (openFiles.size === 0) process.on('exit', closeAll)
   openFiles.add(file)
   return file
 }
 
+class DiskMetadataFile implements MetadataFile {
+  readonly db: Database.Database
+  readonly replaced: string | null
+  readonly #digests: PageDigests
+  #folding: Promise<boolean> | null = null
+
+  constructor(db: Database.Database, digests: PageDigests, replaced: string | null) {
+    this.db = db
+    this.#digests = digests
+    this.replaced = replaced
+  }
+
+  walBytes(): number {
+    return this.#digests.walBytes()
+  }
+
+  async fold(): Promise<boolean> {
+    // Not `settled`: between its end and the next line another fold could begin.
+    while (this.#folding !== null) await this.#folding.catch(() => undefined)
+    const folding = this.#digests.foldInTurns(this.db)
+    this.#folding = folding
+    try {
+      return await folding
+    } finally {
+      this.#folding = null
+    }
+  }
+
+  async settled(): Promise<void> {
+    while (this.#folding !== null) await this.#folding.catch(() => undefined)
+  }
+
+  async close(): Promise<void> {
+    await this.settled()
+    // What fails here fails again in the last fold.
+    await this.#digests.foldInTurns(this.db).catch(() => undefined)
+    await this.#digests.endThread()
+    this.closeNow()
+  }
+
+  /** For a process that ends and cannot wait. */
+  closeNow(): void {
+    openFiles.delete(this)
+    if (openFiles.size === 0) process.off('exit', closeAll)
+    this.#digests.close(this.db)
+  }
+}
+
 // A process that ends without closing its stores: SQLite would fold its log by itself, of which no digest
 // would know, and the next opening would have to derive everything anew.
-const openFiles = new Set<MetadataFile>()
+const openFiles = new Set<DiskMetadataFile>()
 
 function closeAll(): void {
   for (const file of openFiles) {
     try {
-      file.close()
+      file.closeNow()
     } catch (error) {
       process.emitWarning(messageOf(error), { type: 'AnnalsWarning', code: 'ANNALS_MAINTENANCE' })
     }

@@ -8,37 +8,40 @@
  *   `folded[0]` are copied into it; they are durable before the first of these frames is.
  * - The log is durable before the digests are, and stays until the database file is durable. So a crash at any
  *   moment leaves one image of every page that something vouches for: the log's checksums or the digest.
- * - While there is a connection, its process opens the database file in no other way. To close that descriptor
- *   would drop SQLite's locks, and the next viewer to leave would delete the log under our feet; see
+ * - While there is a connection, its process opens the database file through SQLite alone. To close another
+ *   descriptor would drop SQLite's locks, and the next viewer to leave would delete the log under our feet; see
  *   https://www.sqlite.org/howtocorrupt.html, 2.2. `fold` reads just the log, on which there are no locks.
  */
-import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { AnnalsError, messageOf } from '../../errors.ts'
-import { fileBytes, readFully, writeDurably } from '../../files.ts'
+import { fileBytes, writeDurably } from '../../files.ts'
+import { FoldThread } from './fold-thread.ts'
 import {
   type CheckTask,
   Digests,
+  decodeSidecar,
   encodeSidecar,
   inspectPages,
   type PageFinding,
   type Share,
   type Sidecar,
-  scanFile,
   sidecarOf,
   walOf,
 } from './page-digests-worker.ts'
-import { imageOffset, type WalScan } from './sqlite-wal.ts'
+import { checkpointRow, digestLog, framesToFold, saltsOfLog } from './wal-fold.ts'
 
 /** Up to here a check takes less time than the start of a thread for it. */
 const inlineBytesMax = 1024 * 1024
 /** A thread checks this in the time that it takes to start another one. */
 const threadBytesMin = 32 * 1024 * 1024
 const threadsMax = 4
-/** Folded logs that are remembered, so that none of them is believed when it comes back. */
-const foldedMax = 256
+/** Up to here a fold takes some milliseconds. */
+const inlineFoldBytesMax = 256 * 1024
+/** Folds that are tried one after the other while others write. */
+const roundsMax = 4
 
 export type PageCheck =
   | { state: 'fresh' }
@@ -80,6 +83,8 @@ export class PageDigests {
   readonly #databasePath: string
   /** As it is on disk; `null` before the first fold. */
   #sidecar: Sidecar | null
+  /** Started by the first log that is large. */
+  #thread: FoldThread | null = null
   /** What keeps it from folding for good. */
   #failure: AnnalsError | null = null
 
@@ -117,11 +122,24 @@ export class PageDigests {
     try {
       return this.#fold(db)
     } catch (cause) {
-      const message = `Folding the log of ${this.#databasePath} failed: ${messageOf(cause)}`
-      const failure = new AnnalsError('projection_failed', message, { cause })
-      // Repeated, it would succeed: the kernel takes pages that it could not write for written.
-      if (isFailedSync(cause)) this.#failure = failure
-      throw failure
+      throw this.#failed(cause)
+    }
+  }
+
+  /**
+   * The same without blocking: a large log is folded in a thread. What is written meanwhile stays in the log; so
+   * with one write after the other it may come to nothing, and whoever can wait for it should. One at a time.
+   *
+   * @returns false also when others wrote all the time
+   * @throws as `fold`
+   */
+  async foldInTurns(db: Database.Database): Promise<boolean> {
+    if (this.#sidecar === null || this.walBytes() <= inlineFoldBytesMax) return this.fold(db)
+    if (this.#failure !== null) throw this.#failure
+    try {
+      return await this.#foldInThread(db)
+    } catch (cause) {
+      throw this.#failed(cause)
     }
   }
 
@@ -131,6 +149,10 @@ export class PageDigests {
    * that checkpoint, and the failure is thrown; the next check then finds the log as it was.
    */
   close(db: Database.Database): void {
+    if (this.#thread?.isBusy === true) {
+      closeKeepingLog(db)
+      return
+    }
     try {
       this.fold(db)
     } catch (error) {
@@ -140,48 +162,57 @@ export class PageDigests {
     db.close()
   }
 
+  #failed(cause: unknown): AnnalsError {
+    const message = `Folding the log of ${this.#databasePath} failed: ${messageOf(cause)}`
+    const failure = new AnnalsError('projection_failed', message, { cause })
+    // Repeated, it would succeed: the kernel takes pages that it could not write for written.
+    if (isFailedSync(cause)) this.#failure = failure
+    return failure
+  }
+
   #fold(db: Database.Database): boolean {
     const frames = framesToFold(db)
     if (frames === 0 && this.#sidecar !== null) return true
-    const next = this.#readLog(frames)
+    const next = digestLog(this.#databasePath, this.#sidecar, frames)
     writeDurably(sidecarOf(this.#databasePath), encodeSidecar(next))
     this.#sidecar = next
-    return this.#checkpoint(db, next)
+    return this.#emptyLog(db, next)
   }
 
-  /** Makes the log durable and answers the digests that follow from it. */
-  #readLog(frames: number): Sidecar {
-    // Not read-only: Windows syncs only what is open for writing.
-    const wal = openSync(walOf(this.#databasePath), 'r+')
+  async #foldInThread(db: Database.Database): Promise<boolean> {
+    for (let round = 0; round < roundsMax; round++) {
+      if (framesToFold(db) === 0) return true
+      const next = await this.#foldOnce(this.#sidecar!)
+      // Else somebody has written meanwhile, of which the digests do not know: the log must stay.
+      const isAll = framesToFold(db) === next.frames && saltsOfLog(this.#databasePath) === next.folded[0]
+      if (isAll) return this.#emptyLog(db, next)
+    }
+    return false
+  }
+
+  async #foldOnce(sidecar: Sidecar): Promise<Sidecar> {
+    this.#thread ??= new FoldThread(this.#databasePath)
     try {
-      const scan = scanFile(wal, this.walBytes())
-      // SQLite copies its frames without another look at their checksums.
-      if (scan.header === null || scan.frames !== frames)
-        throw new Error(`the log on disk has ${scan.frames} of its ${frames} frames`)
-      fsyncSync(wal)
-      const { pageSize, salts } = scan.header
-      const earlier = this.#sidecar?.folded.filter((other) => other !== salts) ?? []
-      const digests = this.#digestsAfter(scan, wal, pageSize)
-      return { pageSize, frames, folded: [salts, ...earlier].slice(0, foldedMax), digests }
-    } finally {
-      closeSync(wal)
+      this.#sidecar = await this.#thread.fold(sidecar)
+    } catch (error) {
+      await this.endThread()
+      // It may have come as far as to replace them.
+      const onDisk = decodeSidecar(readFileSync(sidecarOf(this.#databasePath)))
+      if (typeof onDisk !== 'string') this.#sidecar = onDisk
+      throw error
     }
+    return this.#sidecar
   }
 
-  #digestsAfter({ lastFrames, databasePages }: WalScan, wal: number, pageSize: number): Digests {
-    if (this.#sidecar === null) requireNew(fileBytes(this.#databasePath), lastFrames, pageSize)
-    const digests = (this.#sidecar?.digests ?? new Digests(new Uint8Array())).resized(databasePages)
-    const image = Buffer.alloc(pageSize)
-    for (const [page, frame] of lastFrames) {
-      if (page > databasePages) continue
-      if (readFully(wal, image, imageOffset(pageSize, frame)) < pageSize)
-        throw new Error('the log was cut off')
-      digests.set(page, image)
-    }
-    return digests
+  /** Closes the thread's connections; a later fold starts another. Before `close`, for only the last one to leave takes the log with it. */
+  async endThread(): Promise<void> {
+    const thread = this.#thread
+    this.#thread = null
+    await thread?.close()
   }
 
-  #checkpoint(db: Database.Database, { pageSize, digests }: Sidecar): boolean {
+  /** The checkpoint that empties the log; whatever stands there must be described by the digests on disk. */
+  #emptyLog(db: Database.Database, { pageSize, digests }: Sidecar): boolean {
     // Or a viewer that reads would stop the event loop for the five seconds that better-sqlite3 is patient.
     const timeout = db.pragma('busy_timeout', { simple: true })
     db.pragma('busy_timeout = 0')
@@ -194,30 +225,6 @@ export class PageDigests {
     if (size !== expected) throw new Error(`the database file has ${size} bytes instead of ${expected}`)
     return true
   }
-}
-
-/** Frames in the log as SQLite's index has it. Refuses what would break the invariants. */
-function framesToFold(db: Database.Database): number {
-  if (db.inTransaction) throw new Error('a transaction is open')
-  if (db.pragma('wal_autocheckpoint', { simple: true }) !== 0) throw new Error('wal_autocheckpoint is not 0')
-  const { log } = checkpointRow(db, 'NOOP')
-  if (log < 0) throw new Error('the database is not in WAL mode')
-  return log
-}
-
-/** `NOOP` came with SQLite 3.51; before, it would be a checkpoint. https://www.sqlite.org/pragma.html#pragma_wal_checkpoint */
-function checkpointRow(db: Database.Database, mode: 'NOOP' | 'TRUNCATE'): { busy: number; log: number } {
-  const [row] = db.pragma(`wal_checkpoint(${mode})`) as { busy: number; log: number }[]
-  return row!
-}
-
-/**
- * Before the first fold there are no digests, and the database file cannot be read: so nothing may stand in it
- * but the page that switching to WAL mode has made, and that page must have been written again since.
- */
-function requireNew(size: number | null, lastFrames: Map<number, number>, pageSize: number): void {
-  if (size === null || size > pageSize || !lastFrames.has(1))
-    throw new Error('its schema was not created in WAL mode')
 }
 
 function isFailedSync(error: unknown): boolean {

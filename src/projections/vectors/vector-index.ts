@@ -87,7 +87,7 @@ export class VectorIndex {
 
   /** Puts a segment behind those that are there; `labels` must be complete by then. */
   addSegment(segment: Segment): void {
-    if (segment.kind === 'sealed') this.#buryDead(segment.sealed)
+    if (segment.kind === 'sealed') this.buryDead(segment.sealed)
     this.#segments.push(segment)
   }
 
@@ -111,7 +111,7 @@ export class VectorIndex {
   replaceSegment(sealed: SealedSegment): void {
     const at = this.#segments.findIndex(({ firstLabel }) => firstLabel === sealed.firstLabel)
     if (at === -1) return
-    this.#buryDead(sealed)
+    this.buryDead(sealed)
     this.#segments = this.#segments.with(at, {
       kind: 'sealed',
       firstLabel: sealed.firstLabel,
@@ -123,7 +123,7 @@ export class VectorIndex {
   /** Segments that were built again, in other sizes maybe, take the place of those that they cover. */
   replaceSegments(sealed: readonly SealedSegment[]): void {
     for (const one of sealed) {
-      this.#buryDead(one)
+      this.buryDead(one)
       const { firstLabel, nextLabel } = one
       const covered = (other: Segment) => other.firstLabel >= firstLabel && other.nextLabel <= nextLabel
       for (const old of this.#segments) if (covered(old) && old.kind === 'sealed') old.sealed.release()
@@ -131,6 +131,13 @@ export class VectorIndex {
       this.#segments.push({ kind: 'sealed', firstLabel, nextLabel, sealed: one })
     }
     this.#segments.sort((a, b) => a.firstLabel - b.firstLabel)
+  }
+
+  /** Makes dead in a segment that is to join what is dead in the index. */
+  buryDead(sealed: SealedSegment): void {
+    const all = new Uint32Array(Math.ceil(sealed.nextLabel / 32)).fill(0xffff_ffff)
+    const dead = labelsWithout(all, this.labels.live, sealed.firstLabel, sealed.nextLabel)
+    for (const label of dead) sealed.markDead(label)
   }
 
   /** Gives native memory back at once. Nothing may be asked afterwards. */
@@ -144,12 +151,6 @@ export class VectorIndex {
     this.labels.die(label, position)
     const segment = this.#segments.find((one) => label >= one.firstLabel && label < one.nextLabel)
     if (segment?.kind === 'sealed') segment.sealed.markDead(label)
-  }
-
-  #buryDead(sealed: SealedSegment): void {
-    const all = new Uint32Array(Math.ceil(sealed.nextLabel / 32)).fill(0xffff_ffff)
-    const dead = labelsWithout(all, this.labels.live, sealed.firstLabel, sealed.nextLabel)
-    for (const label of dead) sealed.markDead(label)
   }
 
   #growingFor(dimension: number, label: number): GrowingSegment {
