@@ -11,7 +11,7 @@
 import { endianness } from 'node:os'
 
 /** Bytes before the first frame. */
-const walHeaderBytes = 32
+export const walHeaderBytes = 32
 /** Bytes before the page image in each frame. */
 const frameHeaderBytes = 24
 
