@@ -5,7 +5,8 @@
  */
 import { AnnalsError, show } from '../errors.ts'
 import type { CollectionFact, CollectionState, DatabaseFact, DeleteFact, Fact, PutFact } from '../types.ts'
-import { type DecisionState, type Draft, here, type LiveRecord } from './decision.ts'
+import type { DecisionState, Draft, LiveRecord } from './decision.ts'
+import { addDraft, deleteDraft, updateDraft } from './record-drafts.ts'
 
 /**
  * The draft that says in this state what `fact` said in another log; `null` when it says nothing here, because
@@ -65,7 +66,7 @@ function creation(
 }
 
 function carryPut(fact: PutFact, state: DecisionState): Draft | null {
-  const { collection, recordId, vector } = fact
+  const { collection, recordId, vector, document, uri, metadata } = fact
   const head = state.collection(collection)
   if (head === null) return null
   if (vector !== undefined && head.dimension !== null && vector.length !== head.dimension)
@@ -75,12 +76,15 @@ function carryPut(fact: PutFact, state: DecisionState): Draft | null {
       { fate: 'not_written', hint: 'All vectors of a collection have the length of its first one.' },
     )
   const live = state.record(collection, recordId)
-  if (live !== null) return updateDraft(fact, live, head.nextLabel)
+  const content = { vector: vector ?? null, document, uri, metadata }
+  if (live !== null) return updateDraft(fact, content, live, head.nextLabel)
   const taken = takenOver(fact, state)
-  if (taken !== null) return forkedDraft(fact, taken, head.nextLabel)
-  return vector === undefined
-    ? null
-    : addDraft(fact, vector, head.nextLabel, state.lastDeath(collection, recordId))
+  // A fork begins with the record as its source has it.
+  if (taken !== null)
+    return { ...updateDraft(fact, content, taken, head.nextLabel), type: 'add', previous: 0 }
+  if (vector === undefined) return null
+  const previous = state.lastDeath(collection, recordId)
+  return addDraft(fact, { vector, document, uri, metadata }, head.nextLabel, previous)
 }
 
 /** What the source of a fork holds of a record, at the moment when the fork takes it over. */
@@ -92,49 +96,7 @@ export function takenOver(
   return source == null ? null : state.record(source, recordId)
 }
 
-function forkedDraft(
-  { collection, recordId, vector, document, uri, metadata }: PutFact,
-  source: LiveRecord,
-  nextLabel: number,
-): Draft {
-  const label = vector === undefined ? source.label : nextLabel
-  const vectorAt = vector === undefined ? source.vectorAt : here
-  const documentAt = document === undefined ? source.documentAt : document === null ? 0 : here
-  const state = { vector: vector ?? null, document: document ?? null, uri, metadata }
-  return { type: 'add', collection, recordId, label, previous: 0, vectorAt, documentAt, state }
-}
-
-function addDraft(
-  { collection, recordId, document = null, uri, metadata }: PutFact,
-  vector: Float32Array,
-  label: number,
-  previous: number,
-): Draft {
-  const state = { vector, document, uri, metadata }
-  const documentAt = document === null ? 0 : here
-  return { type: 'add', collection, recordId, label, previous, vectorAt: here, documentAt, state }
-}
-
-function updateDraft(
-  { collection, recordId, vector, document, uri, metadata }: PutFact,
-  live: LiveRecord,
-  nextLabel: number,
-): Draft {
-  return {
-    type: 'update',
-    collection,
-    recordId,
-    label: vector === undefined ? live.label : nextLabel,
-    previous: live.position,
-    vectorAt: vector === undefined ? live.vectorAt : here,
-    documentAt: document === undefined ? live.documentAt : document === null ? 0 : here,
-    state: { vector: vector ?? null, document: document ?? null, uri, metadata },
-  }
-}
-
-function carryDelete({ type, collection, recordId }: DeleteFact, state: DecisionState): Draft | null {
-  const live = state.record(collection, recordId)
-  if (live === null) return null
-  const { label, position, vectorAt, documentAt } = live
-  return { type, collection, recordId, label, previous: position, vectorAt, documentAt, state: null }
+function carryDelete(fact: DeleteFact, state: DecisionState): Draft | null {
+  const live = state.record(fact.collection, fact.recordId)
+  return live === null ? null : deleteDraft(fact, live)
 }

@@ -1,16 +1,9 @@
 import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { RecordState } from '../types.ts'
 import { mergeMetadata } from '../validation/metadata.ts'
 import type { DeleteCommand, PutCommand, RecordInput } from './command.ts'
-import {
-  type CollectionHead,
-  type DecisionState,
-  type Draft,
-  here,
-  type LiveRecord,
-  type RecordDraft,
-} from './decision.ts'
+import { type CollectionHead, type DecisionState, type Draft, here, type RecordDraft } from './decision.ts'
+import { addDraft, deleteDraft, updateDraft } from './record-drafts.ts'
 
 /** Adds, updates and upserts: existing ids are skipped, changed, or one of the two. */
 export function decidePut(command: PutCommand, head: CollectionHead, state: DecisionState): Draft[] {
@@ -18,8 +11,7 @@ export function decidePut(command: PutCommand, head: CollectionHead, state: Deci
   let label = head.nextLabel
   const drafts: Draft[] = []
   for (const input of command.records) {
-    const live = state.record(head.id, input.id)
-    const draft = draftFor(command.kind, head.id, input, live, label, state)
+    const draft = draftFor(command, input, label, state)
     if (draft === null) continue
     drafts.push(draft)
     if (draft.vectorAt === here) label += 1
@@ -32,74 +24,41 @@ export function decidePut(command: PutCommand, head: CollectionHead, state: Deci
   return drafts
 }
 
+/** The record as the write makes it, from what is there; `null` where the write says nothing about it. */
 function draftFor(
-  kind: PutCommand['kind'],
-  collection: string,
+  { kind, collection }: PutCommand,
   input: RecordInput,
-  live: LiveRecord | null,
   label: number,
   state: DecisionState,
 ): RecordDraft | null {
-  if (live === null) return kind === 'update' ? null : addDraft(collection, input, label, state)
-  return kind === 'add' ? null : updateDraft(collection, input, live, label)
+  const { id: recordId, vector, document, uri, metadata } = input
+  const name = { collection, recordId }
+  const live = state.record(collection, recordId)
+  if (live === null) {
+    if (kind === 'update') return null
+    if (vector === null) throw withoutVector(recordId)
+    const content = { vector, document, uri: uri ?? null, metadata: mergeMetadata(null, metadata) }
+    return addDraft(name, content, label, state.lastDeath(collection, recordId))
+  }
+  if (kind === 'add' || saysNothing(input)) return null
+  const content = { vector, document, uri: uri ?? live.uri, metadata: mergeMetadata(live.metadata, metadata) }
+  return updateDraft(name, content, live, label)
 }
 
-function addDraft(collection: string, input: RecordInput, label: number, state: DecisionState): RecordDraft {
-  const { id, vector, document, uri, metadata } = input
-  if (vector === null)
-    throw new AnnalsError(
-      'invalid_argument',
-      `The record ${show(id)} has no embedding, and it is a new one.`,
-      {
-        fate: 'not_written',
-        hint: 'Give embeddings, or documents for the embedding function to work on.',
-      },
-    )
-  const content: RecordState = {
-    vector,
-    document: document ?? null,
-    uri: uri ?? null,
-    metadata: mergeMetadata(null, metadata),
-  }
-  const documentAt = document === undefined ? 0 : here
-  const previous = state.lastDeath(collection, id)
-  return {
-    type: 'add',
-    collection,
-    recordId: id,
-    label,
-    previous,
-    vectorAt: here,
-    documentAt,
-    state: content,
-  }
-}
-
-function updateDraft(
-  collection: string,
-  input: RecordInput,
-  live: LiveRecord,
-  label: number,
-): RecordDraft | null {
-  const { id, vector, document, uri, metadata } = input
+function saysNothing({ vector, document, uri, metadata }: RecordInput): boolean {
   const keys = Object.keys(metadata ?? {}).length
-  if (vector === null && document === undefined && uri === undefined && keys === 0) return null
-  const content: RecordState = {
-    vector,
-    document: document ?? null,
-    uri: uri ?? live.uri,
-    metadata: mergeMetadata(live.metadata, metadata),
-  }
-  return {
-    type: 'update',
-    collection,
-    recordId: id,
-    label: vector === null ? live.label : label,
-    previous: live.position,
-    vectorAt: vector === null ? live.vectorAt : here,
-    documentAt: document === undefined ? live.documentAt : here,
-    state: content,
-  }
+  return vector === null && document === undefined && uri === undefined && keys === 0
+}
+
+function withoutVector(id: string): AnnalsError {
+  return new AnnalsError(
+    'invalid_argument',
+    `The record ${show(id)} has no embedding, and it is a new one.`,
+    {
+      fate: 'not_written',
+      hint: 'Give embeddings, or documents for the embedding function to work on.',
+    },
+  )
 }
 
 /** A delete says which records it removed, whatever selected them. */
@@ -112,23 +71,10 @@ export function decideDelete(command: Omit<DeleteCommand, 'kind'>, state: Decisi
       `delete: ${selected.length} records in one write; at most ${limits.recordsPerWriteMax} are allowed.`,
       { fate: 'not_written', hint: 'Give a limit beside the filter, and repeat until the count is 0.' },
     )
-  const drafts: Draft[] = []
-  for (const id of selected) {
-    const live = state.record(collection, id)
-    if (live === null) continue
-    const { label, position, vectorAt, documentAt } = live
-    drafts.push({
-      type: 'delete',
-      collection,
-      recordId: id,
-      label,
-      previous: position,
-      vectorAt,
-      documentAt,
-      state: null,
-    })
-  }
-  return drafts
+  return selected.flatMap((recordId) => {
+    const live = state.record(collection, recordId)
+    return live === null ? [] : [deleteDraft({ collection, recordId }, live)]
+  })
 }
 
 function checkDimensions(records: readonly RecordInput[], head: CollectionHead): void {
