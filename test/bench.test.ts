@@ -27,7 +27,7 @@ test('a small run prints every workload', async () => {
   const { stdout } = await run('--records', '500', '--dimension', '32')
   for (const workload of workloads) expect(stdout).toContain(`| ${workload}`)
   expect(stdout).toContain('hnswlib-node')
-}, 120_000)
+})
 
 test('figures can be had as JSON, with the recall of every query', async () => {
   const { stdout } = await run('--records', '300', '--dimension', '16', '--only', 'queries', '--json')
@@ -37,14 +37,14 @@ test('figures can be had as JSON, with the recall of every query', async () => {
     name.startsWith('query that'),
   ))
     expect(recall, name).toBeGreaterThan(0.9)
-}, 120_000)
+})
 
 test('backup, restore and replay are measured step by step', async () => {
   const argv = ['bench/portability.js', '--records', '200', '--dimension', '16']
   const { stdout } = await promisify(execFile)(process.execPath, argv)
   for (const step of ['backup', 'incremental backup', 'restore', 'restore with indexes', 'replay, copied'])
     expect(stdout).toContain(`| ${step} |`)
-}, 120_000)
+})
 
 test('what it does not understand it refuses', async () => {
   await expect(run('--records', 'many')).rejects.toMatchObject({ code: 2 })
@@ -57,4 +57,4 @@ test('a small crowd is served without an error, and leaves a clean store', async
   expect(stdout).toContain('| query with a filter')
   expect(stdout).toContain('errors: 0\n')
   expect(stdout).toMatch(/verify, level full: clean, \d+ operation records/)
-}, 120_000)
+})

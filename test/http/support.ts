@@ -24,6 +24,9 @@ export function temporary(): string {
   return folder
 }
 
+/** Nobody is cut off for being slow: a stop that waits for somebody is a test that hangs. */
+const limits = { stopTimeoutMs: 3_600_000 }
+
 /** A store behind a server that can be stopped and started again, and connections to it that can be cut. */
 export class Site {
   readonly path: string
@@ -38,7 +41,7 @@ export class Site {
   }
 
   async start(): Promise<void> {
-    this.#server = await serve({ path: this.path, port: 0, heartbeatMs: 50 })
+    this.#server = await serve({ path: this.path, port: 0, heartbeatMs: 50, limits })
     this.relay.target = Promise.resolve(this.#server.port)
   }
 

@@ -4,6 +4,7 @@ import { systemEnv } from '../../src/env.ts'
 import { EphemeralClient } from '../../src/index.ts'
 import { limits } from '../../src/limits.ts'
 import { Store } from '../../src/store.ts'
+import { until } from '../support/until.ts'
 
 let store: Store
 let collection: string
@@ -120,7 +121,7 @@ test('whoever watches the writes cannot break them, nor end the process', async 
     throw new Error('disk gone')
   })
   expect((await add(1, 'a')).receipt.count).toBe(1)
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => warned.mock.calls.length > 0)
   expect(warned).toHaveBeenCalledWith(
     expect.objectContaining({ message: expect.stringContaining('disk gone') }),
   )

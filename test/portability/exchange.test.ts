@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type Collection, EphemeralClient, exportCollection, importCollection } from '../../src/index.ts'
+import { until } from '../support/until.ts'
 import { temporaryFolder } from './folder.ts'
 
 const folder = temporaryFolder()
@@ -99,7 +100,8 @@ describe('exportCollection', () => {
     const stream = new PassThrough({ highWaterMark: 64 })
     const stop = new AbortController()
     const stuck = exportCollection(collection, stream, { format: 'csv', batchSize: 10, signal: stop.signal })
-    setTimeout(() => stop.abort(new Error('stuck')), 20)
+    await until(() => stream.writableNeedDrain)
+    stop.abort(new Error('stuck'))
     await expect(stuck).rejects.toThrow('stuck')
     const file = createWriteStream(join(folder, 'stream.csv'))
     await exportCollection(collection, file, { format: 'csv' })

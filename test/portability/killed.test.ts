@@ -10,7 +10,7 @@ import { killed, moments } from './kill.ts'
 import { contentOf, fixture, open, randomFrom, rootOf, temporary, write } from './support.ts'
 
 const kills = Number(process.env.ANNALS_KILL_CYCLES ?? 10)
-const timeoutMs = kills * 15_000
+const timeoutMs = kills * 60_000
 
 /** Kills an action at moments spread over its whole length, and has each outcome looked at. */
 async function killing(

@@ -12,6 +12,7 @@ import {
   replay,
   restore,
 } from '../../src/index.ts'
+import { until } from '../support/until.ts'
 import { contentOf, expectSame, open, rootOf, temporary, write } from './support.ts'
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -110,8 +111,8 @@ describe('a replay without changes', () => {
     const stop = new AbortController()
     const following = replay(source, standby, { follow: true, signal: stop.signal })
     await write(source, 600, 56)
-    while ((await standby.stats()).head < (await source.stats()).head)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    const { head } = await source.stats()
+    await until(async () => (await standby.stats()).head === head)
     await expectSame(expect, standby, source)
     stop.abort()
     const report = await following
@@ -133,7 +134,7 @@ describe('a replay without changes', () => {
     await write(source, 300, 59)
     await source.backup(join(folder, 'backup'))
     const head = (await source.stats()).head
-    while ((await standby.stats()).head < head) await new Promise((resolve) => setTimeout(resolve, 50))
+    await until(async () => (await standby.stats()).head === head)
     stop.abort()
     await following
     await expectSame(expect, standby, source)
@@ -144,7 +145,7 @@ describe('a replay without changes', () => {
         reached = position
       },
     })
-    while (reached < head) await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(() => reached === head)
     await source.close()
     expect((await second).position).toBe(head)
   })
@@ -384,7 +385,7 @@ describe('a replay with changes', () => {
     const following = replay(source, target, { ...options, follow: true, signal: stop.signal })
     await write(source, 700, 63)
     const head = (await source.stats()).head
-    while ((await target.stats()).head < head) await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(async () => (await target.stats()).head === head)
     stop.abort()
     expect((await following).source.position).toBe(head)
     expect(await commitsOf(target)).toEqual(await commitsOf(source))

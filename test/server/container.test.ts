@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { until } from '../support/until.ts'
 import { call, databasePath, newCollection } from './support.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -140,7 +141,7 @@ test('the steps build a server that starts, is well, keeps its data, and stops w
     running.push(child)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
-    await expect.poll(() => output, { timeout: 30_000 }).toContain('annals serves')
+    await until(() => output.includes('annals serves'))
     const ended = new Promise((done) => child.on('close', done))
     return {
       output: () => output,
@@ -157,7 +158,7 @@ test('the steps build a server that starts, is well, keeps its data, and stops w
   const at = { url: `http://127.0.0.1:${port}` } as never
 
   const first = await start()
-  await expect.poll(first.output, { timeout: 30_000 }).toContain('No authentication')
+  await until(() => first.output().includes('No authentication'))
   expect(isWell()).toBe(true)
   const collection = await newCollection(at)
   await call(at, 'POST', `${collection}/add`, { ids: ['kept'], embeddings: [[1, 2]] })
@@ -168,7 +169,7 @@ test('the steps build a server that starts, is well, keeps its data, and stops w
   expect((await call(at, 'GET', `${databasePath}/collections_count`)).text).toBe('1')
   expect((await call(at, 'POST', `${collection}/get`, {})).json()).toMatchObject({ ids: ['kept'] })
   expect(await second.stop()).toBe(0)
-}, 180_000)
+})
 
 test('nothing that is built needs a development dependency', () => {
   const dist = join(root, 'dist')

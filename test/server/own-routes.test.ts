@@ -64,12 +64,13 @@ test('reads as of a position, an instant and a tag; the answer names the positio
 
 test('writes answer with their receipt in headers, repeat by key and refuse a stale position', async () => {
   const { server, collection, ask } = await begin()
+  const begun = Date.now()
   const receipt = ({ headers }: Answered) => [headers.get('x-annals-position'), headers.get('x-annals-count')]
   const add = { ids: ['k'], embeddings: [[1, 1]] }
   const key = { 'idempotency-key': 'once%20only' }
   const first = await ask('POST', `${collection}/add`, add, key)
   expect(receipt(first)).toEqual(['6', '1'])
-  expect(Date.parse(first.headers.get('x-annals-committed-at')!)).toBeGreaterThan(Date.now() - 60_000)
+  expect(Date.parse(first.headers.get('x-annals-committed-at')!)).toBeGreaterThanOrEqual(begun)
   expect(receipt(await ask('POST', `${collection}/delete`, { ids: ['k'] }, key))).toEqual(['6', '1'])
   expect((await ask('GET', `${collection}/count`)).text).toBe('2')
   const stale = await call(
@@ -218,7 +219,7 @@ test('an error of the feed is an event; a malformed request is an answer', async
 })
 
 test('a feed that nobody reads holds up nothing, and a server that stops ends it', async () => {
-  const { server, collection, ask } = await begin()
+  const { server, collection, ask } = await begin({ limits: { stopTimeoutMs: 200 } })
   const idle = await fetch(`${server.url}${collection}/changes`)
   const document = 'x'.repeat(200_000)
   for (let round = 0; round < 20; round++)
@@ -227,9 +228,8 @@ test('a feed that nobody reads holds up nothing, and a server that stops ends it
       embeddings: [[1, 1]],
       documents: [document + round],
     })
-  const started = performance.now()
+  // What was sent and is never read is cut off; a server that waited for its reader would wait for ever.
   await server.close()
-  expect(performance.now() - started).toBeLessThan(4_000)
   await idle.text().catch(() => undefined)
 })
 

@@ -64,7 +64,7 @@ interface Answered {
   text: string
 }
 
-/** One request; of answers that go on, what came within a moment. */
+/** One request; of answers that go on, what came until there was silence. */
 async function ask(
   caller: Caller,
   method: string,
@@ -84,17 +84,21 @@ async function ask(
   })
   const { status } = answer
   const isEndless = answer.headers.get('content-type') === 'text/event-stream'
-  return { status, headers: answer.headers, text: await read(answer, isEndless ? 150 : 30_000) }
+  return {
+    status,
+    headers: answer.headers,
+    text: isEndless ? await readUntilSilence(answer) : await answer.text(),
+  }
 }
 
-async function read(answer: Response, forMs: number): Promise<string> {
-  const reader = answer.body?.getReader()
-  if (reader === undefined) return ''
+/** A feed begins with a sign of life, and sends another one whenever nothing came for a heartbeat. */
+async function readUntilSilence(answer: Response): Promise<string> {
+  const signOfLife = ': \n\n'
   let text = ''
-  const late = setTimeout(() => void reader.cancel().catch(() => undefined), forMs)
-  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read())
-    text += Buffer.from(value!).toString('latin1')
-  clearTimeout(late)
+  for await (const piece of answer.body!) {
+    text += Buffer.from(piece).toString('latin1')
+    if (text.length > signOfLife.length && text.endsWith(signOfLife)) break
+  }
   return text
 }
 

@@ -45,6 +45,7 @@ export const lifecycle: Topic = (fixture) => {
   })
 
   test('stats tell what is there', async () => {
+    const begun = Date.now()
     const client = fixture.client()
     const notes = await fixture.collection({ client, hnsw: { sync_threshold: 50, batch_size: 50 } })
     await notes.add({ ids: ids(120), embeddings: points(120) })
@@ -63,7 +64,7 @@ export const lifecycle: Topic = (fixture) => {
         growingVectors: 20,
       },
     ])
-    expect(stats.committedAt.getTime()).toBeGreaterThan(Date.now() - 60_000)
+    expect(stats.committedAt.getTime()).toBeGreaterThanOrEqual(begun)
   })
 
   test('a handle knows how long the vectors are from the first write through it', async () => {
@@ -87,7 +88,10 @@ export const lifecycle: Topic = (fixture) => {
 
   test('heartbeat, version and the size of a batch', async () => {
     const client = fixture.client()
-    expect(Math.abs((await client.heartbeat()) / 1e6 - Date.now())).toBeLessThan(60_000)
+    const begun = Date.now()
+    const beatMs = Math.round((await client.heartbeat()) / 1e6)
+    expect(beatMs).toBeGreaterThanOrEqual(begun)
+    expect(beatMs).toBeLessThanOrEqual(Date.now())
     expect(await client.version()).toMatch(/^\d+\.\d+\.\d+/)
     const size = await client.getMaxBatchSize()
     expect(size).toBeGreaterThanOrEqual(5_461)
