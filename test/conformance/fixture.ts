@@ -2,7 +2,7 @@
  * What a conformance test gets: a store of its own behind one client, whatever the client is. The suite knows
  * nothing else of it, so any client that can be made this way can be put under it.
  */
-import { afterEach } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import type { EmbeddingFunction } from '../../src/embedding/embedding-function.ts'
 import type { Env } from '../../src/env.ts'
 import {
@@ -45,7 +45,15 @@ export interface Fixture {
   place(): Place
   /** A collection in a new store, with vectors only. */
   collection(options?: CollectionSetup): Promise<Collection>
+  /**
+   * What `make` gives, made by the first test that asks and kept for the others: for tests that only read, or are
+   * refused. Its stores are removed after the last test of the topic.
+   */
+  once<T>(make: (kept: Stores) => Promise<T>): () => Promise<T>
 }
+
+/** Stores, and when they go. */
+type Stores = Omit<Fixture, 'once'>
 
 export interface CollectionSetup {
   client?: Client
@@ -59,8 +67,22 @@ export type Topic = (fixture: Fixture) => void
 
 /** A fixture whose stores go when a test has ended. To be called inside a `describe`. */
 export function fixtureFor(face: Face): Fixture {
+  const kept = storesUntil(afterAll, face)
+  return {
+    ...storesUntil(afterEach, face),
+    once: (make) => {
+      let made: ReturnType<typeof make> | null = null
+      return () => {
+        made ??= make(kept)
+        return made
+      }
+    },
+  }
+}
+
+function storesUntil(end: typeof afterEach | typeof afterAll, face: Face): Stores {
   let places: Place[] = []
-  afterEach(async () => {
+  end(async () => {
     const used = places
     places = []
     for (const place of used) await place.dispose()

@@ -1,5 +1,5 @@
 import { followed } from './moved-faces.ts'
-import { standby } from './scopes.ts'
+import { movedBriefly } from './scopes.ts'
 import { describeClient } from './suite.ts'
 
-describeClient(followed, standby)
+describeClient(followed, movedBriefly)

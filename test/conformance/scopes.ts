@@ -6,7 +6,15 @@ const noPast = 'an import brings the records of now, not those of then'
 const noFunction = 'an import brings records; which function of the caller made them is not known'
 
 const filters: readonly TopicName[] = ['metadata filters', 'document filters']
-const past: readonly TopicName[] = ['write options', 'order', 'time', 'history', 'changes', 'lifecycle']
+const past: readonly TopicName[] = [
+  'write options',
+  'conditional',
+  'order',
+  'time',
+  'history',
+  'changes',
+  'lifecycle',
+]
 
 /**
  * Restored and replayed stores hold everything. Validation is left out: it refuses before anything is written, so
@@ -42,12 +50,6 @@ export const movedBriefly: Scope = {
   ],
 }
 
-/** As `movedBriefly`, for a standby: it is as far as it is, and a test that waits a fixed time may be faster. */
-export const standby: Scope = {
-  ...movedBriefly,
-  cannot: { 'end with the signal, also one that came before': 'it gives the feed 20 ms to see a write' },
-}
-
 /** As `moved`, without lifecycle, which builds large graphs: two other faces do that. */
 export const movedSmall: Scope = {
   topics: moved.topics?.filter((topic) => topic !== 'lifecycle') ?? [],
@@ -56,7 +58,8 @@ export const movedSmall: Scope = {
 /**
  * An export holds the records of one collection as they are. So no topic is run that is about what came before
  * (time, history, changes, forks), about who wrote it and under which key (write options), about the order of
- * operations, or about positions (validation and lifecycle count them).
+ * operations, or about positions: validation and lifecycle count them, and a transaction names the one that it has
+ * read at, which means another state in a log that begins anew.
  */
 export const imports: Scope = {
   topics: [

@@ -251,6 +251,8 @@ const asDocumentKey = documentCases
   .map(([filter, ids]): [object, string] => [{ '#document': filter }, ids])
 
 export const metadataFilters: Topic = (fixture) => {
+  const untouched = fixture.once((kept) => kept.collection())
+
   test('mean now what they say', () => check(fixture, withMetadata(), metadataCases, 'where'))
   test('mean the same in the past', () => checkPast(fixture, withMetadata(), metadataCases, 'where'))
   test('take a document filter under #document', () =>
@@ -294,7 +296,7 @@ export const metadataFilters: Topic = (fixture) => {
 
   describe('are refused', () => {
     test.each(refusedWhere)('where: %j', async (where, named) => {
-      const notes = await fixture.collection()
+      const notes = await untouched()
       for (const run of [
         () => notes.get({ where: untyped(where) }),
         () => notes.query({ queryEmbeddings: [[1]], where: untyped(where) }),
@@ -307,7 +309,7 @@ export const metadataFilters: Topic = (fixture) => {
     })
 
     test('when they are too deep or too wide', async () => {
-      const notes = await fixture.collection()
+      const notes = await untouched()
       let deep: Where = { a: 1 }
       for (let level = 0; level < 100; level++) deep = { $and: [deep] }
       const wide: Where = { $or: Array.from({ length: 300 }, (_, n) => ({ n })) }
@@ -325,6 +327,8 @@ export const metadataFilters: Topic = (fixture) => {
 }
 
 export const documentFilters: Topic = (fixture) => {
+  const untouched = fixture.once((kept) => kept.collection())
+
   test('mean now what they say', () => check(fixture, withDocuments(), documentCases, 'whereDocument'))
   test('mean the same in the past', () => checkPast(fixture, withDocuments(), documentCases, 'whereDocument'))
 
@@ -351,7 +355,7 @@ export const documentFilters: Topic = (fixture) => {
 
   describe('are refused', () => {
     test.each(refusedWhereDocument)('whereDocument: %j', async (whereDocument, named) => {
-      const notes = await fixture.collection()
+      const notes = await untouched()
       for (const run of [
         () => notes.get({ whereDocument: untyped(whereDocument) }),
         () => notes.query({ queryEmbeddings: [[1]], whereDocument: untyped(whereDocument) }),

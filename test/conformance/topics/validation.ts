@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Client, Collection, ErrorCode } from '../../../src/index.ts'
-import { headOf, refusalOf, type Topic, untyped } from '../fixture.ts'
+import { type Fixture, headOf, refusalOf, type Topic, untyped } from '../fixture.ts'
 
 type Call = (collection: Collection, client: Client) => unknown
 type Case = [name: string, call: Call, code: ErrorCode, named: string]
@@ -333,12 +333,14 @@ const reads: Case[] = [
 ]
 
 export const validation: Topic = (fixture) => {
-  const ready = async () => {
-    const client = fixture.client()
-    const notes = await fixture.collection({ client })
+  const filled = async ({ client: make, collection }: Pick<Fixture, 'client' | 'collection'>) => {
+    const client = make()
+    const notes = await collection({ client })
     await notes.add({ ids: ['there'], embeddings: [[1, 1]], metadatas: [{ k: 1 }] })
     return { client, notes }
   }
+  // What is refused leaves it as it is, which each of the tests looks at.
+  const ready = fixture.once(filled)
 
   describe('a write is refused before anything is written:', () => {
     test.each(writes)('%s', async (_, call, code, named) => {
@@ -361,7 +363,7 @@ export const validation: Topic = (fixture) => {
   })
 
   test('update and upsert take null where add does not', async () => {
-    const { notes } = await ready()
+    const { notes } = await filled(fixture)
     await notes.update({ ids: ['there'], metadatas: [{ k: null, l: 2 }] })
     await notes.upsert({ ids: ['new'], embeddings: [[2, 2]], metadatas: [{ k: null, m: 3 }] })
     expect((await notes.get()).metadatas).toEqual([{ l: 2 }, { m: 3 }])
