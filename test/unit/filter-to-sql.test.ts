@@ -230,6 +230,19 @@ describe('SQL and matcher agree', () => {
     )
   })
 
+  test('on whole floats beyond the integers that are exact, in lists', () => {
+    const values = [2 ** 53, 2 ** 62, -(2 ** 62) - 2 ** 20, 2 ** 63, 1e21, Number.MAX_VALUE]
+    const records = [...values.map((value) => new WholeFloat(value) as unknown as number), 2n ** 62n].map(
+      (a) => ({ metadata: { a }, document: null }),
+    )
+    database.fill(records)
+    for (const list of [values, ...values.map((value) => [value]), [1, 2 ** 62, 2n ** 53n]]) {
+      const filter: Filter = { kind: 'in', key: 'a', values: list, negated: false }
+      expect(database.select(filter)).toEqual(selectedBy(filter, records))
+      expect(database.select(filter).length).toBeGreaterThan(0)
+    }
+  })
+
   test('on every substring of awkward documents', () => {
     const documents = [
       'say "hello", \'world\' AND (NOT) NEAR* ^x: {y} -z + col:umn',

@@ -128,12 +128,24 @@ function listTests(values: MetadataScalar[]): ColumnTest[] {
   const test = (column: ColumnTest['column'], list: MetadataScalar[]): ColumnTest => ({
     column,
     comparison,
-    operand: valueText(list),
+    operand: listText(list),
   })
   if (typeof values[0] === 'string') return [test('string_value', values)]
   if (typeof values[0] === 'boolean') return [test('bool_value', values.map(Number))]
   const floats = values.filter((value) => typeof value !== 'bigint' || BigInt(Number(value)) === value)
   return [test('int_value', values), test('float_value', floats)]
+}
+
+/**
+ * A list as JSON. A float that is whole and large gets an exponent: without one SQLite would read its shortest
+ * digits as an integer of 64 bits, and most of those are not the float.
+ */
+function listText(values: MetadataScalar[]): string {
+  const isLargeFloat = (value: MetadataScalar) => Number.isInteger(value) && !Number.isSafeInteger(value)
+  const texts = values.map((value) =>
+    isLargeFloat(value) ? (value as number).toExponential() : valueText(value),
+  )
+  return `[${texts.join(',')}]`
 }
 
 /** Records that have a row under `key` which passes one of the tests. */
