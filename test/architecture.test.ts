@@ -16,6 +16,7 @@ const floors: readonly (readonly string[])[] = [
     'temporary-folders',
     'exact-number',
     'metadata-form',
+    'not-found',
     'package-version',
   ],
   ['format', 'filter', 'validation', 'embedding'],

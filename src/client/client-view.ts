@@ -1,4 +1,4 @@
-import { AnnalsError } from '../errors.ts'
+import { collectionNotFound } from '../not-found.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import type { Store } from '../store.ts'
 import { checkInteger, checkKeys, checkObject } from '../validation/values.ts'
@@ -79,13 +79,7 @@ export function collectionNamed(
   const name = checkSoughtCollection(options)
   const row = store.catalog.collection(tenant, database, name, at)
   if (row !== undefined) return row
-  throw collectionMissing(name, at)
-}
-
-/** What a collection that is not there is reported as. */
-export function collectionMissing(name: string, at: number | null = null): AnnalsError {
-  const when = at === null ? '' : ` at position ${at}`
-  return new AnnalsError('collection_not_found', `Collection [${name}] does not exist${when}.`)
+  throw collectionNotFound(name, { at })
 }
 
 /** The collection with that UUID in the session's tenant and database, or `collection_not_found`. */
@@ -98,7 +92,7 @@ export function collectionWithId(
   const row = store.catalog.collectionById(id, at)
   if (row !== undefined && row.tenant === tenant && row.database === database)
     return store.reader.collection(id, at)
-  throw collectionMissing(id)
+  throw collectionNotFound(id)
 }
 
 /** `limit` and `offset` of a list. */

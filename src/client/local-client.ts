@@ -8,13 +8,13 @@ import type { ProofOptions } from '../audit/prover.ts'
 import type { CareCommand, CatalogCommand } from '../commands/command.ts'
 import { validateWriteOptions } from '../commands/validate.ts'
 import type { Outcome } from '../commands/writer.ts'
-import { AnnalsError, show } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { VacuumOptions, VacuumReport } from '../maintenance/caretaker.ts'
 import type { ReindexOptions, ReindexReport } from '../maintenance/reindexer.ts'
 import type { RepairOptions, RepairResult } from '../maintenance/repair.ts'
 import type { VerifyOptions, VerifyResult } from '../maintenance/verify.ts'
 import { exactMetadata, type MetadataForm, plainMetadata } from '../metadata-form.ts'
+import { databaseNotFound, tenantNotFound } from '../not-found.ts'
 import { packageVersion } from '../package-version.ts'
 import type { BackupOptions, BackupReport } from '../portability/backup.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
@@ -180,7 +180,7 @@ export class LocalClient implements Client, Session {
   async getTenant(options: { name: string }): Promise<Tenant> {
     const name = checkSought(options, 'getTenant')
     if ((await this.store()).catalog.hasTenant(name)) return { name }
-    throw new AnnalsError('tenant_not_found', `The tenant ${show(name)} does not exist.`)
+    throw tenantNotFound(name)
   }
 
   async listTenants(options?: ListOptions): Promise<Tenant[]> {
@@ -196,10 +196,7 @@ export class LocalClient implements Client, Session {
     const { tenant, database } = checkDatabase(options, this.tenant)
     const row = (await this.store()).catalog.database(tenant, database)
     if (row !== undefined) return { id: row.id, name: row.name, tenant: row.tenant }
-    throw new AnnalsError(
-      'database_not_found',
-      `The database ${show(database)} does not exist in tenant ${show(tenant)}.`,
-    )
+    throw databaseNotFound(tenant, database)
   }
 
   async listDatabases(given?: ListOptions & { tenant?: string }): Promise<Database[]> {

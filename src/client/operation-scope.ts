@@ -1,5 +1,6 @@
 import { collectionOf } from '../audit/operation.ts'
 import { AnnalsError, show } from '../errors.ts'
+import { collectionNotFound } from '../not-found.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { OperationRecord } from '../types.ts'
 import type { Scope } from './client-scope.ts'
@@ -45,7 +46,7 @@ export function collectionMeant(catalog: Catalog, { tenant, database }: Scope, g
   if (named !== undefined) return named.id
   const id = given.toLowerCase()
   if (catalog.isIn(id, tenant, database)) return id
-  throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`, { fate: 'not_written' })
+  throw collectionNotFound(id, { fate: 'not_written' })
 }
 
 /** Accepts the operations of `operationsIn`, or those on one collection that a caller means. */

@@ -1,5 +1,5 @@
-import { AnnalsError, show } from '../errors.ts'
 import { exactMetadata, type MetadataForm } from '../metadata-form.ts'
+import { tagNotFound } from '../not-found.ts'
 import { resolvePoint } from '../readers/as-of.ts'
 import type { Store } from '../store.ts'
 import type { Point } from '../types.ts'
@@ -60,5 +60,5 @@ export async function positionOf(store: Store, point: Point): Promise<number> {
   if (typeof point !== 'string') return resolvePoint(log, projector.position, point)
   const tag = catalog.tag(point)
   if (tag !== undefined) return tag.position
-  throw new AnnalsError('tag_not_found', `The tag ${show(point)} does not exist.`)
+  throw tagNotFound(point)
 }

@@ -5,8 +5,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { CreateCollectionCommand, ModifyCollectionCommand } from '../commands/command.ts'
 import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
-import { AnnalsError } from '../errors.ts'
 import type { LogFrame } from '../log/operation-log.ts'
+import { collectionNotFound } from '../not-found.ts'
 import { type At, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { checkPoint } from '../readers/read-request.ts'
@@ -20,6 +20,7 @@ import type {
 import { checkConfiguration, checkConfigurationUpdate } from '../validation/configuration.ts'
 import { checkName, checkUuid, invalid } from '../validation/values.ts'
 import type { ListOptions } from './api.ts'
+import type { Scope } from './client-scope.ts'
 import type { ReadableCollection } from './collection-api.ts'
 import type { LocalClient } from './local-client.ts'
 import { LocalCollection } from './local-collection.ts'
@@ -27,12 +28,6 @@ import { positionOf } from './session.ts'
 
 /** What takes longer is not well. */
 const healthWaitMs = 1_000
-
-/** A tenant and one of its databases. */
-export interface DatabaseName {
-  tenant: string
-  database: string
-}
 
 /** A collection as Chroma's answers describe it. */
 export interface CollectionDetails extends CollectionInfo {
@@ -114,11 +109,11 @@ export class StoreAccess {
    * The collection with a UUID, whatever its tenant and database; with `within` only in that one.
    * Throws `invalid_argument` for what is no UUID, `collection_not_found`.
    */
-  async collection(id: string, within?: DatabaseName): Promise<FoundCollection> {
+  async collection(id: string, within?: Scope): Promise<FoundCollection> {
     const uuid = uuidOf(id)
     const store = await this.client.store()
     const row = store.catalog.collectionById(uuid)
-    if (row === undefined || !isWithin(row, within)) throw notFound(uuid)
+    if (row === undefined || !isWithin(row, within)) throw collectionNotFound(uuid, { fate: 'not_written' })
     return this.#found(row)
   }
 
@@ -126,31 +121,31 @@ export class StoreAccess {
   async collectionAt(
     id: string,
     at: number,
-    within?: DatabaseName,
+    within?: Scope,
   ): Promise<{ details: CollectionDetails; collection: ReadableCollection }> {
     const uuid = uuidOf(id)
     const store = await this.client.store()
     const row = store.reader.collection(uuid, at)
-    if (!isWithin(row, within)) throw notFound(uuid)
+    if (!isWithin(row, within)) throw collectionNotFound(uuid, { fate: 'not_written' })
     const { details, collection } = this.#found(row)
     return { details, collection: collection.asOf(at) }
   }
 
   /** By name, now (`null`) or as of a position. Throws `collection_not_found`. */
-  async collectionNamed(scope: DatabaseName, name: string, at: At): Promise<CollectionDetails> {
+  async collectionNamed(scope: Scope, name: string, at: At): Promise<CollectionDetails> {
     const { catalog } = await this.client.store()
     const row = catalog.collection(scope.tenant, scope.database, name, at)
     if (row !== undefined) return detailsOf(row)
-    throw notFound(name)
+    throw collectionNotFound(name, { fate: 'not_written' })
   }
 
   /** In the order of their creation. */
-  async collections(scope: DatabaseName, page: ListOptions, at: At): Promise<CollectionDetails[]> {
+  async collections(scope: Scope, page: ListOptions, at: At): Promise<CollectionDetails[]> {
     const { catalog } = await this.client.store()
     return catalog.collections(scope.tenant, scope.database, at, page).map(detailsOf)
   }
 
-  async countCollections(scope: DatabaseName, at: At): Promise<number> {
+  async countCollections(scope: Scope, at: At): Promise<number> {
     return (await this.client.store()).catalog.countCollections(scope.tenant, scope.database, at)
   }
 
@@ -198,14 +193,14 @@ export class StoreAccess {
   }
 
   /** Every tenant's databases, the default one included. */
-  async allDatabases(): Promise<DatabaseName[]> {
+  async allDatabases(): Promise<Scope[]> {
     const { catalog } = await this.client.store()
     return catalog.allDatabases().map(({ tenant, name }) => ({ tenant, database: name }))
   }
 
   /** Errors: `collection_exists`, `database_not_found`. */
   async createCollection(
-    scope: DatabaseName,
+    scope: Scope,
     wanted: NewCollection,
     write?: WriteOptions,
   ): Promise<WrittenCollection> {
@@ -226,7 +221,7 @@ export class StoreAccess {
       collection === null
         ? store.catalog.collection(scope.tenant, scope.database, command.name)
         : store.catalog.collectionById(collection)
-    if (row === undefined) throw notFound(command.name)
+    if (row === undefined) throw collectionNotFound(command.name, { fate: 'not_written' })
     return { details: detailsOf(row), receipt }
   }
 
@@ -234,7 +229,7 @@ export class StoreAccess {
   async forkCollection(
     id: string,
     name: string,
-    within?: DatabaseName,
+    within?: Scope,
     write?: WriteOptions,
   ): Promise<WrittenCollection> {
     const { details } = await this.collection(id, within)
@@ -249,7 +244,7 @@ export class StoreAccess {
   async modifyCollection(
     id: string,
     changes: CollectionChanges,
-    within?: DatabaseName,
+    within?: Scope,
     write?: WriteOptions,
   ): Promise<WriteReceipt> {
     const { details } = await this.collection(id, within)
@@ -302,12 +297,6 @@ function uuidOf(id: string): string {
   throw invalid('collection_id', 'must be a UUID', id)
 }
 
-function isWithin(row: CollectionRow, within: DatabaseName | undefined): boolean {
+function isWithin(row: CollectionRow, within: Scope | undefined): boolean {
   return within === undefined || (row.tenant === within.tenant && row.database === within.database)
-}
-
-function notFound(id: string): AnnalsError {
-  return new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`, {
-    fate: 'not_written',
-  })
 }

@@ -1,4 +1,5 @@
 import { AnnalsError, show } from '../errors.ts'
+import { collectionNotFound, tagNotFound } from '../not-found.ts'
 import type { CareCommand, EraseCommand } from './command.ts'
 import { decideDelete } from './decide-records.ts'
 import {
@@ -7,7 +8,6 @@ import {
   type DecisionState,
   type Draft,
   existing,
-  missingCollection,
   refuseExpected,
 } from './decision.ts'
 import { reachOf, standsInForks } from './erasure-reach.ts'
@@ -36,10 +36,7 @@ export function decideCare(
     }
     case 'delete-tag': {
       const at = state.tag(command.name)
-      if (at === null)
-        throw new AnnalsError('tag_not_found', `The tag ${show(command.name)} does not exist.`, {
-          fate: 'not_written',
-        })
+      if (at === null) throw tagNotFound(command.name, { fate: 'not_written' })
       return { drafts: [{ type: 'delete-tag', name: command.name, at }], collection: null }
     }
     case 'set-retention': {
@@ -73,7 +70,7 @@ function decideErase(
 ): Decision {
   // What was deleted may hold what somebody wants forgotten.
   const head = state.everCollection(collection)
-  if (head === null) throw missingCollection(collection)
+  if (head === null) throw collectionNotFound(collection, { fate: 'not_written' })
   checkExpected(head, expectedPosition)
   const known = ids.filter(
     (id) => state.record(collection, id) !== null || state.lastDeath(collection, id) > 0,

@@ -1,4 +1,5 @@
 import { AnnalsError, show } from '../errors.ts'
+import { collectionNotFound, databaseNotFound, tenantNotFound } from '../not-found.ts'
 import type { CollectionState } from '../types.ts'
 import type {
   CatalogCommand,
@@ -14,7 +15,6 @@ import {
   type DecisionState,
   type Draft,
   existing,
-  missingCollection,
   type NewId,
   refuseExpected,
   stateOf,
@@ -47,7 +47,7 @@ export function decideCatalog(
     case 'delete-collection': {
       const { tenant, database, name } = command
       const head = state.collectionNamed(tenant, database, name)
-      if (head === null) throw missingCollection(name)
+      if (head === null) throw collectionNotFound(name, { fate: 'not_written' })
       checkExpected(head, expectedPosition)
       return { drafts: [collectionDraft('delete-collection', head, stateOf(head))], collection: head.id }
     }
@@ -55,10 +55,7 @@ export function decideCatalog(
 }
 
 function createDatabase({ tenant, database }: DatabaseCommand, state: DecisionState, newId: NewId): Draft[] {
-  if (!state.hasTenant(tenant))
-    throw new AnnalsError('tenant_not_found', `The tenant ${show(tenant)} does not exist.`, {
-      fate: 'not_written',
-    })
+  if (!state.hasTenant(tenant)) throw tenantNotFound(tenant, { fate: 'not_written' })
   if (state.database(tenant, database) !== null)
     throw new AnnalsError(
       'database_exists',
@@ -73,7 +70,7 @@ function createDatabase({ tenant, database }: DatabaseCommand, state: DecisionSt
 /** A database goes with its collections, each of which is a fact of its own. */
 function deleteDatabase({ tenant, database }: DatabaseCommand, state: DecisionState): Draft[] {
   const databaseId = state.database(tenant, database)
-  if (databaseId === null) throw missingDatabase(tenant, database)
+  if (databaseId === null) throw databaseNotFound(tenant, database, { fate: 'not_written' })
   const collections = state.collectionsIn(tenant, database)
   return [
     ...collections.map((head) => collectionDraft('delete-collection', head, stateOf(head))),
@@ -83,7 +80,8 @@ function deleteDatabase({ tenant, database }: DatabaseCommand, state: DecisionSt
 
 function createCollection(command: CreateCollectionCommand, state: DecisionState, newId: NewId): Decision {
   const { tenant, database, name, metadata, configuration, getOrCreate } = command
-  if (state.database(tenant, database) === null) throw missingDatabase(tenant, database)
+  if (state.database(tenant, database) === null)
+    throw databaseNotFound(tenant, database, { fate: 'not_written' })
   const present = state.collectionNamed(tenant, database, name)
   if (present !== null && getOrCreate) return { drafts: [], collection: present.id }
   if (present !== null) throw collectionExists(name)
@@ -118,14 +116,4 @@ function collectionDraft(
   state: CollectionState,
 ): Draft {
   return { type, collection: head.id, previous: head.changed, state }
-}
-
-function missingDatabase(tenant: string, database: string): AnnalsError {
-  return new AnnalsError(
-    'database_not_found',
-    `The database ${show(database)} does not exist in tenant ${show(tenant)}.`,
-    {
-      fate: 'not_written',
-    },
-  )
 }

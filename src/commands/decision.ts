@@ -1,6 +1,7 @@
 /** What decisions are made of: the state they meet, and the drafts of operation records that come out. */
 import { AnnalsError, show } from '../errors.ts'
 import type { Filter } from '../filter/filter.ts'
+import { collectionNotFound } from '../not-found.ts'
 import type { CollectionInfo, CollectionState, Metadata, OperationRecord, RecordOperation } from '../types.ts'
 
 /** What a decision must know of a collection. */
@@ -81,7 +82,7 @@ export type NewId = () => string
 /** The collection, or `collection_not_found`. */
 export function existing(state: DecisionState, collection: string): CollectionHead {
   const head = state.collection(collection)
-  if (head === null) throw missingCollection(collection)
+  if (head === null) throw collectionNotFound(collection, { fate: 'not_written' })
   return head
 }
 
@@ -97,13 +98,6 @@ export function checkExpected(head: CollectionHead, expectedPosition: number | u
       position: head.lastPosition,
     },
   )
-}
-
-/** For a name or UUID that no live collection has. */
-export function missingCollection(name: string): AnnalsError {
-  return new AnnalsError('collection_not_found', `Collection [${name}] does not exist.`, {
-    fate: 'not_written',
-  })
 }
 
 /** For a name that a live collection has already. */

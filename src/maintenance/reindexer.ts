@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { Writer } from '../commands/writer.ts'
 import { AnnalsError, messageOf, show } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { collectionNotFound } from '../not-found.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { Manifest } from '../projections/metadata/manifest.ts'
 import type { CollectionRow } from '../projections/metadata/rows.ts'
@@ -113,7 +114,7 @@ export class Reindexer {
 
   #row(id: string): CollectionRow {
     const row = this.#parts.catalog.collectionById(id)
-    if (row === undefined) throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist.`)
+    if (row === undefined) throw collectionNotFound(id)
     return row
   }
 

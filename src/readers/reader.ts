@@ -1,5 +1,6 @@
 import { AnnalsError, show } from '../errors.ts'
 import type { OperationLog } from '../log/operation-log.ts'
+import { collectionNotFound } from '../not-found.ts'
 import type { At, Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import { type CollectionRow, parseMetadata, type VersionRow } from '../projections/metadata/rows.ts'
@@ -61,8 +62,7 @@ export class Reader {
     const row = this.#parts.catalog.collectionById(id, at)
     if (row !== undefined && at !== null && at < row.horizon) throw truncated(row, at)
     if (row !== undefined) return row
-    const when = at === null ? '' : ` at position ${at}`
-    throw new AnnalsError('collection_not_found', `Collection [${id}] does not exist${when}.`)
+    throw collectionNotFound(id, { at })
   }
 
   /** Settles once no read is under way. */

@@ -1,11 +1,11 @@
-import { AnnalsError, show } from '../../errors.ts'
+import { collectionNotFound, tenantNotFound } from '../../not-found.ts'
 import type { CollectionInfo } from '../../types.ts'
 import { checkName } from '../../validation/values.ts'
 import { decodeCollection, encodeCount } from '../../wire/records.ts'
 import { shaped } from '../../wire/results.ts'
 import type { Database, ListOptions, RetentionSettings, Tenant } from '../api.ts'
 import { checkDatabase, checkSought, checkSoughtCollection, checkSoughtId } from '../client-requests.ts'
-import { checkPage, collectionMissing } from '../client-view.ts'
+import { checkPage } from '../client-view.ts'
 import { apiRoot, databasePath, databasesPath, fitsPath, withQuery } from './paths.ts'
 import type { RemotePoint, RemoteSession } from './remote-session.ts'
 
@@ -24,7 +24,7 @@ export class RemoteCatalog {
 
   async collection(options: unknown): Promise<CollectionInfo> {
     const name = checkSoughtCollection(options)
-    if (!fitsPath(name)) throw collectionMissing(name)
+    if (!fitsPath(name)) throw collectionNotFound(name)
     return decodeCollection(await this.#read(`collections/${encodeURIComponent(name)}`))
   }
 
@@ -44,7 +44,7 @@ export class RemoteCatalog {
 
   async tenant(options: unknown): Promise<Tenant> {
     const name = checkSought(options, 'getTenant')
-    if (!fitsPath(name)) throw new AnnalsError('tenant_not_found', `The tenant ${show(name)} does not exist.`)
+    if (!fitsPath(name)) throw tenantNotFound(name)
     const found = await this.#get(`${apiRoot}/tenants/${encodeURIComponent(name)}`)
     return { name: shaped<Tenant>(found, 'a tenant').name }
   }

@@ -6,12 +6,12 @@ import type { LogLine } from '../../audit/log-entries.ts'
 import type { ConsistencyProof, InclusionProof } from '../../audit/proofs.ts'
 import type { ProofOptions } from '../../audit/prover.ts'
 import { validateWriteOptions } from '../../commands/validate.ts'
-import { AnnalsError, show } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { VacuumOptions, VacuumReport } from '../../maintenance/caretaker.ts'
 import type { ReindexOptions, ReindexReport } from '../../maintenance/reindexer.ts'
 import type { RepairOptions, RepairResult } from '../../maintenance/repair.ts'
 import type { VerifyOptions, VerifyResult } from '../../maintenance/verify.ts'
+import { collectionNotFound, tagNotFound } from '../../not-found.ts'
 import type { BackupOptions, BackupReport } from '../../portability/backup.ts'
 import { ChangeFeed, type ChangeOptions } from '../../readers/changes.ts'
 import { checkPoint } from '../../readers/read-request.ts'
@@ -56,11 +56,10 @@ import {
   checkVacuum,
 } from '../client-requests.ts'
 import { type ClientScope, scopeOf, scopeWithin } from '../client-scope.ts'
-import { collectionMissing } from '../client-view.ts'
 import { chooseFor, type GivenFunction } from '../embedding-choice.ts'
 import { checkLogOptions } from '../log-options.ts'
 import { checkReindexOptions } from '../reindex-options.ts'
-import { answerInvalid, asWrite } from './failure.ts'
+import { answerInvalid } from './failure.ts'
 import { apiRoot, databasePath, databasesPath, fitsPath, withQuery } from './paths.ts'
 import {
   backupStore,
@@ -186,7 +185,7 @@ export class RemoteClient implements Client, RemoteSession {
   deleteCollection(options: { name: string }, write?: WriteOptions): Promise<WriteReceipt> {
     return this.#receipt(() => {
       const name = checkSought(options, 'deleteCollection')
-      if (!fitsPath(name)) throw asWrite(collectionMissing(name), false)
+      if (!fitsPath(name)) throw collectionNotFound(name, { fate: 'not_written' })
       return { method: 'DELETE', path: `${databasePath(this)}/collections/${encodeURIComponent(name)}` }
     }, write)
   }
@@ -243,10 +242,7 @@ export class RemoteClient implements Client, RemoteSession {
   deleteTag(name: string, write?: WriteOptions): Promise<WriteReceipt> {
     return this.#receipt(() => {
       checkText(name, 'tag', limits.nameLengthMax)
-      if (!fitsPath(name))
-        throw new AnnalsError('tag_not_found', `The tag ${show(name)} does not exist.`, {
-          fate: 'not_written',
-        })
+      if (!fitsPath(name)) throw tagNotFound(name, { fate: 'not_written' })
       return { method: 'DELETE', path: `${apiRoot}/tags/${encodeURIComponent(name)}` }
     }, write)
   }

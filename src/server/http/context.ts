@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import type { DatabaseName, StoreAccess } from '../../client/store-access.ts'
+import type { Scope } from '../../client/client-scope.ts'
+import type { StoreAccess } from '../../client/store-access.ts'
 import type { Identity } from '../access/access.ts'
 import { name } from '../chroma/shape.ts'
 import type { ServerLimits } from '../configuration/server-limits.ts'
@@ -48,11 +49,11 @@ declare module 'fastify' {
 export function requiredPlace(
   identity: Identity | null,
   params: Readonly<Record<string, string>>,
-): DatabaseName | undefined {
+): Scope | undefined {
   return identity === null ? undefined : placeOf(params)
 }
 
 /** The tenant and database in a path. */
-export function placeOf(params: Readonly<Record<string, string>>): DatabaseName {
+export function placeOf(params: Readonly<Record<string, string>>): Scope {
   return { tenant: name(params.tenant, 'tenant'), database: name(params.database, 'database') }
 }

@@ -1,4 +1,4 @@
-import type { DatabaseName } from '../../client/store-access.ts'
+import type { Scope } from '../../client/client-scope.ts'
 import { AnnalsError } from '../../errors.ts'
 import type { WriteReceipt } from '../../types.ts'
 import { name, object, text } from '../chroma/shape.ts'
@@ -151,7 +151,7 @@ function nameIn(body: unknown): string {
 /** Chroma creates databases in tenants that are not there; here the tenant is created with the first one. */
 async function createDatabase(
   { server, write, query }: Call,
-  { tenant, database }: DatabaseName,
+  { tenant, database }: Scope,
 ): Promise<WriteReceipt> {
   const create = () => server.store.client.createDatabase({ name: database, tenant }, write)
   try {
