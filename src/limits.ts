@@ -48,9 +48,11 @@ export const limits = {
   maxNeighborsMax: 512,
   efMax: 100_000,
 
-  /** Records that one group commit takes together at most, unless a single write has more: they are applied in
-   * one turn of the event loop, about 25 ms for a thousand. */
+  /** Records that one group commit takes together at most, unless a single write has more. */
   groupRecordsMax: 1_000,
+  /** Records of several writes that are applied in one turn of the event loop, about 5 ms; a single write with more
+   * is applied whole. */
+  appliedPerTurn: 100,
   groupBytesMax: 33_554_432,
   /** Writes that may wait; beyond, callers are told to slow down instead of filling memory. */
   queuedBytesMax: 536_870_912,

@@ -150,8 +150,8 @@ export class Writer {
     await this.#catchUp()
     const decided = await this.#decideAll(group)
     const records = decided.flatMap((one) => one.records)
-    await this.#parts.log.append(records)
-    await this.#apply(records)
+    const leaves = await this.#parts.log.append(records)
+    await this.#apply(records, leaves)
     this.#appliedLast = records.length
     for (const { waiting, outcome } of decided) waiting.resolve(outcome)
   }
@@ -251,10 +251,10 @@ export class Writer {
     return { receipt, collection }
   }
 
-  async #apply(records: OperationRecord[]): Promise<void> {
+  async #apply(records: OperationRecord[], leaves: readonly Buffer[]): Promise<void> {
     if (records.length === 0) return
     try {
-      await this.#parts.projector.apply(records)
+      await this.#parts.projector.apply(records, leaves)
     } catch (error) {
       throw new AnnalsError(
         'projection_failed',

@@ -74,11 +74,13 @@ export class LevelOperationLog implements OperationLog {
     return this.#origin
   }
 
-  async append(records: readonly OperationRecord[], origin?: Origin): Promise<void> {
-    if (records.length === 0 && origin === undefined) return
+  async append(records: readonly OperationRecord[], origin?: Origin): Promise<Buffer[]> {
+    if (records.length === 0 && origin === undefined) return []
     await this.ready()
     this.#checkFollows(records)
-    await this.#appendBatch(await this.#framed(records), records.at(-1)?.commit, origin)
+    const framed = await this.#framed(records)
+    await this.#appendBatch(framed, records.at(-1)?.commit, origin)
+    return framed.map(({ leaf }) => leaf)
   }
 
   async appendFrames(frames: readonly LogFrame[], origin?: Origin): Promise<void> {

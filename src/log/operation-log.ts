@@ -96,8 +96,11 @@ export interface OperationLog {
    * Throws `log_unavailable`, `log_tail_lost` or `store_closed`, with the fate `not_written`.
    */
   ready(): Promise<void>
-  /** Appends; `origin` is written in the same batch, and may be given without records. */
-  append(records: readonly OperationRecord[], origin?: Origin): Promise<void>
+  /**
+   * Appends; `origin` is written in the same batch, and may be given without records. Answers the leaves that the
+   * records added to the tree.
+   */
+  append(records: readonly OperationRecord[], origin?: Origin): Promise<Buffer[]>
   /** As `append`, with frames as they stand in another log: bit for bit, so that the trees are equal. */
   appendFrames(frames: readonly LogFrame[], origin?: Origin): Promise<void>
   /** The operation record at `position`; `position_not_reached` outside 1 to head. */

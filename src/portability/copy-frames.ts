@@ -40,6 +40,7 @@ export async function copyFrames(
       await applyTo(
         target,
         group.map((frame) => frame.record()),
+        group.map(({ leaf }) => leaf),
       )
     })
     bytes += group.reduce((sum, frame) => sum + frame.bytes.length, 0)
@@ -48,10 +49,14 @@ export async function copyFrames(
   await target.caretaker.resume()
 }
 
-/** Derives from what was just appended. Throws `projection_failed`: the log is ahead then, and catches up later. */
-export async function applyTo({ projector }: CopyTarget, records: readonly OperationRecord[]): Promise<void> {
+/** Derives from what was just appended, and the leaves that it added. Throws `projection_failed`: the log is ahead then, and catches up later. */
+export async function applyTo(
+  { projector }: CopyTarget,
+  records: readonly OperationRecord[],
+  leaves: readonly Buffer[],
+): Promise<void> {
   try {
-    await projector.apply(records)
+    await projector.apply(records, leaves, limits.replayBatchRecords)
   } catch (error) {
     throw new AnnalsError('projection_failed', `The target cannot be made readable: ${messageOf(error)}`, {
       fate: 'durable',

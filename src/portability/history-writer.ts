@@ -65,8 +65,8 @@ export class HistoryWriter {
     const { log, catalog, records } = this.#target
     const batch: Batch = { state: new PendingState(catalog, records), head: log.head, records: [] }
     for (const commit of commits) await this.#decide(batch, commit)
-    await log.append(batch.records, this.#origin(commits.at(-1)!.position))
-    if (batch.records.length > 0) await applyTo(this.#target, batch.records)
+    const leaves = await log.append(batch.records, this.#origin(commits.at(-1)!.position))
+    if (batch.records.length > 0) await applyTo(this.#target, batch.records, leaves)
     this.#head = log.head
   }
 

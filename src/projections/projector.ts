@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Observable, Subject } from 'rxjs'
 import { limits } from '../limits.ts'
 import { MerkleFrontier } from '../log/merkle-tree.ts'
@@ -48,13 +49,43 @@ export class Projector {
     return this.#position
   }
 
-  /** Applies what the log has just appended: the records up to its head. All but large forks in this turn. */
-  async apply(records: readonly OperationRecord[]): Promise<void> {
-    if (records.length > limits.groupRecordsMax && records.some(beginsFork)) await this.catchUp()
-    else {
-      await this.#writable()
-      this.#applyUpTo(records, this.#log.frontier)
+  /**
+   * Applies what the log has just appended: the records up to its head, with the leaves that they added to its
+   * tree. Whole commits at a time, up to `perTurn` records or one commit in a turn of the event loop; a fork in
+   * parts.
+   */
+  async apply(
+    records: readonly OperationRecord[],
+    leaves: readonly Buffer[],
+    perTurn: number = limits.appliedPerTurn,
+  ): Promise<void> {
+    this.#isApplying = true
+    try {
+      if (records.length > limits.groupRecordsMax && records.some(beginsFork)) await this.#catchUp()
+      else await this.#applyInTurns(records, leaves, perTurn)
+    } finally {
+      this.#isApplying = false
     }
+  }
+
+  async #applyInTurns(
+    records: readonly OperationRecord[],
+    leaves: readonly Buffer[],
+    perTurn: number,
+  ): Promise<void> {
+    const frontier = this.#metadata.mark?.frontier ?? new MerkleFrontier()
+    let turn: OperationRecord[] = []
+    for (const [index, record] of records.entries()) {
+      // A turn ends before the commit that would make it too long.
+      if (turn.length + record.commit.count > perTurn && turn.length > 0 && beginsCommit(record)) {
+        await this.#applyUpTo(turn, frontier)
+        turn = []
+        await nextTurn()
+      }
+      frontier.append(leaves[index]!)
+      turn.push(record)
+    }
+    await this.#applyUpTo(turn, frontier)
   }
 
   /**
@@ -84,18 +115,16 @@ export class Projector {
       bytes += sizeOf(entry.record)
       const full = batch.length >= limits.replayBatchRecords || bytes >= limits.readAheadBytes
       if (!full || !(endsCommit(entry.record) || first === fork)) continue
-      await this.#writable()
-      this.#applyUpTo(batch, frontier)
+      await this.#applyUpTo(batch, frontier)
       batch = []
       bytes = 0
       onProgress?.(this.position, this.#log.head)
     }
-    await this.#writable()
-    this.#applyUpTo(batch, frontier)
+    await this.#applyUpTo(batch, frontier)
     onProgress?.(this.position, this.#log.head)
   }
 
-  /** Whether it is behind the log, and working on it. */
+  /** Whether it may be behind the log, and is working on it. */
   get isApplying(): boolean {
     return this.#isApplying
   }
@@ -110,8 +139,10 @@ export class Projector {
     this.#commits.complete()
   }
 
-  #applyUpTo(records: readonly OperationRecord[], frontier: MerkleFrontier): void {
+  async #applyUpTo(records: readonly OperationRecord[], frontier: MerkleFrontier): Promise<void> {
     if (records.length === 0) return
+    await this.#writable()
+    // From here on one turn.
     this.#metadata.apply({ storeId: this.#log.storeId, records, frontier })
     this.#vectors.apply(records)
     const newest = records.at(-1)!
@@ -129,6 +160,10 @@ function sizeOf(record: OperationRecord): number {
 
 function endsCommit({ position, commit }: OperationRecord): boolean {
   return position === commit.first + commit.count - 1
+}
+
+function beginsCommit({ position, commit }: OperationRecord): boolean {
+  return position === commit.first
 }
 
 function beginsFork(record: OperationRecord): boolean {
