@@ -130,7 +130,7 @@ export interface WriteOptions {
   reason?: string
   /**
    * A write repeated with the same key answers with the first receipt and writes nothing. At most 256 characters.
-   * Keys count for the whole store and are remembered for good; a write that changes nothing leaves its key unused.
+   * Keys count in one tenant and database and are remembered for good; a write that changes nothing leaves its key unused.
    */
   idempotencyKey?: string
   /**

@@ -1,5 +1,12 @@
 import type { Filter } from '../filter/filter.ts'
-import type { CollectionConfiguration, Metadata, MetadataUpdate, Retention, WriteOptions } from '../types.ts'
+import type {
+  CollectionConfiguration,
+  Metadata,
+  MetadataUpdate,
+  Retention,
+  WriteOptions,
+  WriteReceipt,
+} from '../types.ts'
 
 /** One record as a write hands it in, already checked. `undefined` and absent columns stay as they are. */
 export interface RecordInput {
@@ -157,4 +164,10 @@ export type Command =
 export interface Request {
   command: Command
   options: WriteOptions
+}
+
+/** What a write answers: the receipt, and the collection that it was about. */
+export interface Outcome {
+  receipt: WriteReceipt
+  collection: string | null
 }

@@ -1,22 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Env } from '../env.ts'
-import { AnnalsError, messageOf, show } from '../errors.ts'
+import { AnnalsError, messageOf } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { RecordTable } from '../projections/metadata/record-table.ts'
 import type { Projector } from '../projections/projector.ts'
-import type { Commit, OperationRecord, WriteReceipt } from '../types.ts'
-import type { Command, Request } from './command.ts'
+import type { Commit, OperationRecord } from '../types.ts'
+import type { Outcome, Request } from './command.ts'
 import { countOf, readsTables, sizeOf } from './command-size.ts'
 import { decide, place } from './decide.ts'
+import { IdempotencyKeys } from './idempotency-keys.ts'
 import { PendingState } from './pending-state.ts'
-
-/** What a write answers: the receipt, and the collection that it was about. */
-export interface Outcome {
-  receipt: WriteReceipt
-  collection: string | null
-}
 
 export interface WriterParts {
   log: OperationLog
@@ -182,7 +177,7 @@ export class Writer {
     const [first] = group
     if (first?.request.command.kind === 'fork') await state.readToFork(first.request.command.source)
     const committedAt = Math.max(env.now(), log.committedAt)
-    const keys = new Map<string, Outcome>()
+    const keys = new IdempotencyKeys(catalog, state)
     const decided: Decided[] = []
     let head = log.head
     for (const waiting of group) {
@@ -200,11 +195,11 @@ export class Writer {
   #decideOne(
     waiting: Waiting,
     state: PendingState,
-    { head, committedAt, keys }: { head: number; committedAt: number; keys: Map<string, Outcome> },
+    { head, committedAt, keys }: { head: number; committedAt: number; keys: IdempotencyKeys },
   ): Decided {
     const { command, options } = waiting.request
     const { actor = null, reason = null, idempotencyKey = null, expectedPosition } = options
-    const repeated = idempotencyKey === null ? undefined : this.#repeated(idempotencyKey, command, keys)
+    const repeated = idempotencyKey === null ? undefined : keys.repeated(idempotencyKey, command)
     if (repeated !== undefined) return { waiting, records: [], outcome: repeated }
 
     const { drafts, collection } = decide(command, state, this.#parts.env.uuid, expectedPosition)
@@ -216,39 +211,8 @@ export class Writer {
     const { log } = this.#parts
     const at = head + count === log.head ? log.committedAt : committedAt
     const receipt = { position: head + count, committedAt: new Date(at), count }
-    if (idempotencyKey !== null && count > 0) keys.set(idempotencyKey, { receipt, collection })
+    if (idempotencyKey !== null && count > 0) keys.note(idempotencyKey, command, { receipt, collection })
     return { waiting, records, outcome: { receipt, collection } }
-  }
-
-  /** What the key's first write answered. For a write to another collection the key is no repetition. */
-  #repeated(key: string, command: Command, keys: ReadonlyMap<string, Outcome>): Outcome | undefined {
-    const known = keys.get(key) ?? this.#remembered(key)
-    if (known === undefined) return undefined
-    const isRepeated =
-      command.kind === 'fork'
-        ? this.#isForkOf(known.collection, command.source)
-        : !('collection' in command) ||
-          command.collection === null ||
-          known.collection === null ||
-          command.collection === known.collection
-    if (isRepeated) return known
-    throw new AnnalsError('conflict', `The idempotency key ${show(key)} was used for another collection.`, {
-      fate: 'not_written',
-      hint: 'Choose keys that no other write uses.',
-      position: known.receipt.position,
-    })
-  }
-
-  #isForkOf(collection: string | null, source: string): boolean {
-    return collection !== null && this.#parts.catalog.everById(collection)?.forked_from === source
-  }
-
-  #remembered(key: string): Outcome | undefined {
-    const row = this.#parts.catalog.rememberedKey(key)
-    if (row === undefined) return undefined
-    const { collection, first, count, committed_at } = row
-    const receipt = { position: first + count - 1, committedAt: new Date(committed_at), count }
-    return { receipt, collection }
   }
 
   async #apply(records: OperationRecord[], leaves: readonly Buffer[]): Promise<void> {

@@ -51,6 +51,17 @@ describe('erase', () => {
     ['the second vector', bytesOf(vectorOf(1000))],
   ]
 
+  test('is done once under an idempotency key, of what was deleted before, too', async () => {
+    await people.delete({ ids: ['p17'] })
+    const [what, once] = [{ collection: 'people', ids: ['p17'] }, { idempotencyKey: 'k' }]
+    const { receipt } = await client.erase(what, once)
+    expect(receipt.count).toBe(1)
+    expect((await client.erase(what, once)).receipt).toEqual(receipt)
+    await client.createCollection({ name: 'others' })
+    const other = client.erase({ collection: 'others', ids: ['p17'] }, once)
+    await expect(other).rejects.toMatchObject({ code: 'conflict' })
+  })
+
   test('takes every version out of every file', async () => {
     for (const [what, needle] of needles) expect(filesHolding(folder, needle), what).toBeGreaterThan(0)
     const { receipt, bytes } = await client.erase(

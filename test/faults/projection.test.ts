@@ -95,7 +95,9 @@ describe('metadata', () => {
     expect(progress.at(-1)).toBe(head + 3000)
     // Never a part of a commit.
     for (const position of progress) expect((position - head) % 1500).toBe(0)
-    expect(behind.catalog.rememberedKey(`key ${head + 1}`)).toMatchObject({ first: head + 1, count: 1500 })
+    const [{ tenant, database } = { tenant: '', database: '' }] = behind.catalog.liveCollections()
+    const remembered = behind.catalog.rememberedKey({ tenant, database }, `key ${head + 1}`)
+    expect(remembered).toMatchObject({ first: head + 1, count: 1500 })
     await behind.close()
   })
 

@@ -28,6 +28,12 @@ export interface TagRow {
   born: number
 }
 
+/** Where an idempotency key counts; empty for what belongs to no database, or to no tenant either. */
+export interface KeyPlace {
+  tenant: string
+  database: string
+}
+
 /** What an idempotency key stands for. */
 export interface RememberedKey {
   /** UUID of the collection that its commit was about; `null` for none. */
@@ -280,9 +286,14 @@ export class Catalog {
     this.#prepared('DELETE FROM redactions WHERE position = ?').run(position)
   }
 
-  /** The commit that a key was first used for. */
-  rememberedKey(key: string): RememberedKey | undefined {
-    return this.#get('SELECT collection, first, count, committed_at FROM idempotency_keys WHERE key = ?', key)
+  /** The commit that a key was first used for in its place. */
+  rememberedKey({ tenant, database }: KeyPlace, key: string): RememberedKey | undefined {
+    return this.#get(
+      'SELECT collection, first, count, committed_at FROM idempotency_keys WHERE tenant = ? AND database = ? AND key = ?',
+      tenant,
+      database,
+      key,
+    )
   }
 
   #get<R>(sql: string, ...parameters: unknown[]): R | undefined {

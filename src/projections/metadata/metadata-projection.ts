@@ -106,12 +106,8 @@ export class MetadataProjection implements Projection {
   }
 
   #applyOne(record: OperationRecord): void {
-    const { commit, position } = record
-    if (commit.idempotencyKey !== null && position === commit.first) {
-      const { idempotencyKey, first, count, committedAt } = commit
-      const collection = 'collection' in record ? record.collection : null
-      this.#statements.rememberKey.run(idempotencyKey, collection, first, count, committedAt)
-    }
+    const { position } = record
+    this.#rememberKey(record)
     switch (record.type) {
       case 'create-tenant':
         this.#statements.createTenant.run(record.tenant, position)
@@ -138,6 +134,30 @@ export class MetadataProjection implements Projection {
       default:
         this.#applyCare(record)
     }
+  }
+
+  /**
+   * The key of a commit with what its last record is about: that of a database comes after those of its collections,
+   * an erasure after what it deletes in forks.
+   */
+  #rememberKey(record: OperationRecord): void {
+    const { idempotencyKey, first, count, committedAt } = record.commit
+    if (idempotencyKey === null || record.position !== first + count - 1) return
+    const { tenant, database, collection } = this.#subjectOf(record)
+    this.#statements.rememberKey.run(tenant, database, idempotencyKey, collection, first, count, committedAt)
+  }
+
+  #subjectOf(record: OperationRecord): { tenant: string; database: string; collection: string | null } {
+    if ('tenant' in record)
+      return {
+        tenant: record.tenant,
+        database: 'database' in record ? record.database : '',
+        collection: null,
+      }
+    const collection = 'collection' in record ? record.collection : 'scope' in record ? record.scope : null
+    if (record.type === 'create-collection') return { ...record.state, collection }
+    const row = collection === null ? undefined : this.#statements.collectionById.get(collection)
+    return { tenant: row?.tenant ?? '', database: row?.database ?? '', collection }
   }
 
   /** Tags, retention, vacuums and erasures. */

@@ -15,7 +15,7 @@
  */
 
 /** Raised with every change below; a file with another version is derived again from the log. */
-export const schemaVersion = 4
+export const schemaVersion = 5
 
 export const schema = `
 CREATE TABLE checkpoints (
@@ -150,12 +150,16 @@ CREATE VIRTUAL TABLE documents_fts USING fts5(
   document, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
 );
 
+-- Tenant and database are those of what was written; empty where it belongs to none.
 CREATE TABLE idempotency_keys (
-  key           TEXT PRIMARY KEY,
+  tenant        TEXT NOT NULL,
+  database      TEXT NOT NULL,
+  key           TEXT NOT NULL,
   collection    TEXT,
   first         INTEGER NOT NULL,
   count         INTEGER NOT NULL,
-  committed_at  INTEGER NOT NULL
+  committed_at  INTEGER NOT NULL,
+  PRIMARY KEY (tenant, database, key)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tags (

@@ -57,8 +57,8 @@ const sql: Record<keyof Statements, string> = {
   checkpoint: `SELECT store_id, position, frontier FROM checkpoints WHERE name = 'metadata'`,
   writeCheckpoint: `INSERT OR REPLACE INTO checkpoints (name, store_id, position, root, frontier)
                     VALUES ('metadata', ?, ?, ?, ?)`,
-  rememberKey:
-    'INSERT OR IGNORE INTO idempotency_keys (key, collection, first, count, committed_at) VALUES (?, ?, ?, ?, ?)',
+  rememberKey: `INSERT OR IGNORE INTO idempotency_keys (tenant, database, key, collection, first, count, committed_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?)`,
   createTenant: 'INSERT OR IGNORE INTO tenants (name, born) VALUES (?, ?)',
   createDatabase: 'INSERT INTO databases (key, id, tenant, name) VALUES (?, ?, ?, ?)',
   deleteDatabase: 'UPDATE databases SET died = ? WHERE id = ?',

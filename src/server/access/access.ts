@@ -77,8 +77,8 @@ export function actorFor(identity: Identity, given: string | undefined): string 
 }
 
 /**
- * The idempotency key that stands in the log. Keys count for the whole store, so whoever is bound to a tenant has
- * keys of that tenant's own: nobody can take, guess or learn another tenant's.
+ * The idempotency key that stands in the log. Keys count in one tenant and database; whoever is bound to a tenant
+ * has keys of that tenant's own besides, so an identity that is bound to none cannot take them by chance.
  */
 export function idempotencyKeyFor(identity: Identity | null, given: string): string {
   // An empty key is none, and refused as such.

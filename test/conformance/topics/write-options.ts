@@ -123,6 +123,54 @@ export const writeOptions: Topic = (fixture) => {
       const again = await client.createCollection({ name: 'notes' }, once)
       expect(again.id).toBe(first.id)
     })
+
+    test('counts in its own database: elsewhere it is another key', async ({ skip }) => {
+      const place = fixture.place()
+      if (!place.isShared) skip('this client has its store for itself')
+      const once = { idempotencyKey: 'k' }
+      await place.open().createTenant({ name: 'acme' }, once)
+      const ids = new Set<string>()
+      for (const tenant of ['default_tenant', 'acme'])
+        for (const database of ['one', 'two']) {
+          const client = place.open({ tenant, database })
+          await client.createDatabase({ name: database })
+          const notes = await client.createCollection({ name: 'notes' }, once)
+          const again = await client.createCollection({ name: 'notes' }, once)
+          expect([notes.tenant, notes.database, again.id]).toEqual([tenant, database, notes.id])
+          ids.add(notes.id)
+        }
+      expect(ids.size).toBe(4)
+    })
+
+    test('that made, deleted or forked something is refused for another name', async () => {
+      const client = fixture.client()
+      const make = { idempotencyKey: 'make' }
+      const notes = await client.createCollection({ name: 'notes' }, make)
+      await notes.modify({ name: 'renamed' })
+      expect((await client.createCollection({ name: 'notes' }, make)).id).toBe(notes.id)
+      expect(await codeOf(() => client.createCollection({ name: 'others' }, make))).toBe('conflict')
+      await notes.add({ ids: ['a'], embeddings: [[1]] })
+      const fork = { idempotencyKey: 'fork' }
+      const copy = await notes.fork({ name: 'copy' }, fork)
+      expect((await notes.fork({ name: 'copy' }, fork)).id).toBe(copy.id)
+      expect(await codeOf(() => notes.fork({ name: 'second' }, fork))).toBe('conflict')
+      const remove = { idempotencyKey: 'remove' }
+      const { position } = await client.deleteCollection({ name: 'copy' }, remove)
+      expect((await client.deleteCollection({ name: 'copy' }, remove)).position).toBe(position)
+      expect(await codeOf(() => client.deleteCollection({ name: 'renamed' }, remove))).toBe('conflict')
+      expect(await codeOf(() => client.createCollection({ name: 'copy' }, remove))).toBe('conflict')
+      expect((await client.listCollections()).map(({ name }) => name)).toEqual(['renamed'])
+    })
+
+    test('of a database that was deleted with its collections is known again', async () => {
+      const client = fixture.client({ database: 'other' })
+      const once = { idempotencyKey: 'k' }
+      await client.createDatabase({ name: 'other' })
+      await client.createCollection({ name: 'notes' })
+      const gone = await client.deleteDatabase({ name: 'other' }, once)
+      expect(gone.count).toBe(2)
+      expect(await client.deleteDatabase({ name: 'other' }, once)).toEqual(gone)
+    })
   })
 
   describe('an expected position', () => {
