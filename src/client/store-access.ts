@@ -192,10 +192,11 @@ export class StoreAccess {
     }
   }
 
-  /** Every tenant's databases, the default one included. */
-  async allDatabases(): Promise<Scope[]> {
-    const { catalog } = await this.client.store()
-    return catalog.allDatabases().map(({ tenant, name }) => ({ tenant, database: name }))
+  /** Deletes the databases of every tenant with all of their collections, in one commit. */
+  async reset(who: Pick<WriteOptions, 'actor' | 'reason'>): Promise<WriteReceipt> {
+    const options = validateWriteOptions(who)
+    const store = await this.client.store()
+    return (await store.writer.submit({ command: { kind: 'reset' }, options })).receipt
   }
 
   /** Errors: `collection_exists`, `database_not_found`. */

@@ -64,6 +64,11 @@ export interface DatabaseCommand {
   database: string
 }
 
+/** Deletes the databases of every tenant with their collections. */
+export interface ResetCommand {
+  kind: 'reset'
+}
+
 export interface CreateCollectionCommand {
   kind: 'create-collection'
   tenant: string
@@ -103,6 +108,7 @@ export interface DeleteCollectionCommand {
 export type CatalogCommand =
   | CreateTenantCommand
   | DatabaseCommand
+  | ResetCommand
   | CreateCollectionCommand
   | ModifyCollectionCommand
   | DeleteCollectionCommand

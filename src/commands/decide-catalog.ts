@@ -40,6 +40,8 @@ export function decideCatalog(
       return { drafts: createDatabase(command, state, newId), collection: null }
     case 'delete-database':
       return { drafts: deleteDatabase(command, state), collection: null }
+    case 'reset':
+      return { drafts: state.databases().flatMap((name) => deleteDatabase(name, state)), collection: null }
     case 'create-collection':
       return createCollection(command, state, newId)
     case 'modify-collection':
@@ -68,7 +70,7 @@ function createDatabase({ tenant, database }: DatabaseCommand, state: DecisionSt
 }
 
 /** A database goes with its collections, each of which is a fact of its own. */
-function deleteDatabase({ tenant, database }: DatabaseCommand, state: DecisionState): Draft[] {
+function deleteDatabase({ tenant, database }: Omit<DatabaseCommand, 'kind'>, state: DecisionState): Draft[] {
   const databaseId = state.database(tenant, database)
   if (databaseId === null) throw databaseNotFound(tenant, database, { fate: 'not_written' })
   const collections = state.collectionsIn(tenant, database)

@@ -39,6 +39,8 @@ export interface DecisionState {
   hasTenant(tenant: string): boolean
   /** UUID of a database, or `null`. */
   database(tenant: string, database: string): string | null
+  /** The databases of every tenant, the default one included. */
+  databases(): { tenant: string; database: string }[]
   collectionNamed(tenant: string, database: string, name: string): CollectionHead | null
   collection(id: string): CollectionHead | null
   /** The same, deleted ones included. */

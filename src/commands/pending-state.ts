@@ -52,6 +52,10 @@ export class PendingState implements DecisionState {
     return this.#catalog.database(tenant, database)?.id ?? null
   }
 
+  databases(): { tenant: string; database: string }[] {
+    return this.#catalog.allDatabases().map(({ tenant, name }) => ({ tenant, database: name }))
+  }
+
   collectionNamed(tenant: string, database: string, name: string): CollectionHead | null {
     const row = this.#catalog.collection(tenant, database, name)
     return row === undefined ? null : headOf(row)

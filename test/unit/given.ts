@@ -43,6 +43,13 @@ export class FoldedState implements DecisionState {
     return this.#tenants.has(tenant)
   }
 
+  databases(): { tenant: string; database: string }[] {
+    return [...this.#databases.keys()].map((name) => {
+      const [tenant = '', database = ''] = name.split('/')
+      return { tenant, database }
+    })
+  }
+
   database(tenant: string, database: string): string | null {
     return this.#databases.get(`${tenant}/${database}`) ?? null
   }

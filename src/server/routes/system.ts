@@ -92,7 +92,8 @@ export const systemRoutes: readonly Route[] = [
     access: { role: 'admin', scope: 'store' },
     id: 'reset',
     tag: 'System',
-    summary: 'Deletes the databases of every tenant with all of their collections, where that is allowed.',
+    summary:
+      'Deletes the databases of every tenant with all of their collections in one commit, where that is allowed.',
     success: { schema: { type: 'boolean' } },
     errors: [403],
     writes: true,
@@ -101,15 +102,12 @@ export const systemRoutes: readonly Route[] = [
       if (!server.allowReset)
         throw new HttpError(403, 'ChromaError', 'forbidden', 'Reset is disabled by config')
       refuseConditions(write)
-      const who = writerOf(write)
-      for (const { tenant, database } of await server.store.allDatabases())
-        await server.store.client.scope({ tenant, database }).deleteDatabase({ name: database, tenant }, who)
-      return json(true)
+      return json(true, await server.store.reset(writerOf(write)))
     },
   },
 ]
 
-/** A reset is many writes: there is not one that a condition could be on. */
+/** A reset belongs to no database: there is none whose keys or positions a condition could be on. */
 function refuseConditions({ expectedPosition, idempotencyKey }: WriteOptions): void {
   if (expectedPosition === undefined && idempotencyKey === undefined) return
   const what = expectedPosition === undefined ? 'idempotency key' : 'expected position'
