@@ -108,8 +108,7 @@ function summaryOf({ type }: RecordOperation, changed: ChangedParts | null): str
 }
 
 function subjectOf(record: OperationRecord): string {
-  if ('state' in record && record.type.endsWith('-collection') && 'previous' in record)
-    return `collection ${(record.state as { name: string }).name}`
+  if ('collection' in record && !('vectorAt' in record)) return `collection ${record.state.name}`
   if ('database' in record) return `database ${record.tenant}/${record.database}`
   if ('tenant' in record) return `tenant ${record.tenant}`
   switch (record.type) {
@@ -155,8 +154,8 @@ class CollectionNames {
   at(collection: string, position: number): string | null {
     const known = this.#names.get(collection)
     if (known !== undefined) return known
-    const { catalog } = { catalog: this.#catalog }
-    const name = (catalog.collectionById(collection, position) ?? catalog.everById(collection))?.name ?? null
+    const row = this.#catalog.collectionById(collection, position) ?? this.#catalog.everById(collection)
+    const name = row?.name ?? null
     this.#names.set(collection, name)
     return name
   }

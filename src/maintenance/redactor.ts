@@ -8,6 +8,7 @@ import type { SegmentBuilders } from '../projections/vectors/segment-builder.ts'
 import type { VectorIndex } from '../projections/vectors/vector-index.ts'
 import type { VectorStore } from '../projections/vectors/vector-store.ts'
 import type { EraseOperation, VacuumOperation } from '../types.ts'
+import { buildConfigured } from './configured-segment.ts'
 
 export interface RedactorParts {
   log: OperationLog
@@ -133,26 +134,12 @@ export class Redactor {
     zeroed.set(matrix)
     for (const label of gone)
       zeroed.fill(0, (label - firstLabel) * dimension, (label - firstLabel + 1) * dimension)
-    const {
-      space,
-      max_neighbors: maxNeighbors,
-      ef_construction: efConstruction,
-      ef_search: efSearch,
-    } = index.hnsw
+    const rows = { matrix: zeroed, count: nextLabel - firstLabel, firstLabel }
     const file = vectors.path(segment.file)
-    const count = nextLabel - firstLabel
-    const build = { matrix: zeroed, dimension, space, firstLabel, count, maxNeighbors, efConstruction, file }
-    const built = await builders.build(build, { collection: row.id, numThreads: index.hnsw.num_threads })
-    const loaded = await SealedSegment.load({
-      ...built,
-      file,
-      firstLabel,
-      nextLabel,
-      space,
-      dimension,
-      efSearch,
-    })
-    manifest.rebuilt(segment.id, built.bytes, Buffer.from(built.digest))
+    const purpose = { collection: row.id, hnsw: index.hnsw, dimension, file }
+    const source = await buildConfigured(builders, rows, purpose)
+    const loaded = await SealedSegment.load(source)
+    manifest.rebuilt(segment.id, source.bytes, source.digest)
     index.replaceSegment(loaded)
   }
 }

@@ -1,5 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { Writer } from '../commands/writer.ts'
 import { AnnalsError, messageOf, show } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -7,11 +6,12 @@ import { collectionNotFound } from '../not-found.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { Manifest } from '../projections/metadata/manifest.ts'
 import type { CollectionRow } from '../projections/metadata/rows.ts'
-import { SealedSegment, type SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
+import { SealedSegment } from '../projections/vectors/sealed-segment.ts'
 import type { SegmentBuilders } from '../projections/vectors/segment-builder.ts'
 import type { Segment, VectorIndex } from '../projections/vectors/vector-index.ts'
 import type { VectorStore } from '../projections/vectors/vector-store.ts'
 import type { CollectionConfiguration, HnswConfiguration, WriteOptions } from '../types.ts'
+import { type BuiltSource, buildConfigured, type SegmentPurpose, segmentRow } from './configured-segment.ts'
 import { mergePlan } from './merge-plan.ts'
 import { sampledRecall } from './sampled-recall.ts'
 import type { Sealer } from './sealer.ts'
@@ -71,7 +71,7 @@ export class Reindexer {
     const old = JSON.parse(row.configuration) as CollectionConfiguration
     const { hnsw } = configure(old)
     return this.#alone(row, async (index) => {
-      const ranges = mergePlan(index.segments.filter(isSealed), { mergeAll: true })
+      const groups = mergePlan(index.segments.filter(isSealed), { mergeAll: true })
       const command = {
         kind: 'modify-collection' as const,
         collection: id,
@@ -82,7 +82,7 @@ export class Reindexer {
       const admitted = async (): Promise<void> => {
         await this.#parts.writer.submit({ command: { ...command, configuration: configure }, options: write })
       }
-      return this.#rebuild(row, index, ranges, hnsw, options, admitted)
+      return this.#rebuild(row, index, { groups, hnsw, options, admitted })
     })
   }
 
@@ -90,8 +90,8 @@ export class Reindexer {
   async compact(id: string, options: ReindexOptions = {}): Promise<ReindexReport> {
     const row = this.#row(id)
     return this.#alone(row, (index) => {
-      const ranges = mergePlan(index.segments.filter(isSealed), { mergeAll: false })
-      return this.#rebuild(row, index, ranges, index.hnsw, options)
+      const groups = mergePlan(index.segments.filter(isSealed), { mergeAll: false })
+      return this.#rebuild(row, index, { groups, hnsw: index.hnsw, options })
     })
   }
 
@@ -105,7 +105,10 @@ export class Reindexer {
     if (index === null || row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
     if (gathered(index).length === 0) return
     sealer
-      .alone(row, (loaded) => this.#rebuild(row, loaded, gathered(loaded), loaded.hnsw, { recallMin: 0 }))
+      .alone(row, (loaded) => {
+        const { hnsw } = loaded
+        return this.#rebuild(row, loaded, { groups: gathered(loaded), hnsw, options: { recallMin: 0 } })
+      })
       .catch((error: unknown) => {
         this.#retryAt.set(row.id, row.next_label + limits.growingVectorsMax)
         warn(`Merging segments of the collection ${row.name} was put off: ${messageOf(error)}`)
@@ -130,15 +133,13 @@ export class Reindexer {
   async #rebuild(
     row: CollectionRow,
     index: VectorIndex,
-    groups: readonly (readonly Segment[])[],
-    hnsw: HnswConfiguration,
-    options: ReindexOptions,
-    admitted: () => Promise<void> = async () => undefined,
+    { groups, hnsw, options, admitted }: Rebuild,
   ): Promise<ReindexReport> {
-    const sources: SealedSegmentSource[] = []
+    const { signal } = options
+    const sources: BuiltSource[] = []
     for (const group of groups) {
-      options.signal?.throwIfAborted()
-      sources.push(await this.#build(row, index, group, hnsw, options.signal))
+      signal?.throwIfAborted()
+      sources.push(await this.#build(row, index, group, { hnsw, signal }))
       options.onProgress?.({ built: sources.length, segments: groups.length })
     }
     const loaded: SealedSegment[] = []
@@ -146,7 +147,7 @@ export class Reindexer {
       for (const source of sources) loaded.push(await SealedSegment.load(source))
       const recall = await sampledRecall(index, loaded, hnsw.ef_search)
       refuseBad(row, recall, options.recallMin)
-      await admitted()
+      await admitted?.()
       return await this.#takeOver(row, index, groups, { sources, loaded, recall })
     } catch (error) {
       for (const segment of loaded) segment.release()
@@ -156,7 +157,7 @@ export class Reindexer {
   }
 
   // Files that nothing names may hold what is erased meanwhile. One that is named was written again as it was.
-  async #removeUnnamed(row: CollectionRow, sources: readonly SealedSegmentSource[]): Promise<void> {
+  async #removeUnnamed(row: CollectionRow, sources: readonly BuiltSource[]): Promise<void> {
     const { manifest, vectors } = this.#parts
     const named = new Set(manifest.ofCollection(row.key).map(({ file }) => vectors.path(file)))
     for (const { file } of sources) if (!named.has(file)) await rm(file, { force: true })
@@ -176,36 +177,20 @@ export class Reindexer {
     return { segments: { before, after }, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
   }
 
-  async #build(
-    row: CollectionRow,
+  #build(
+    { id: collection }: CollectionRow,
     index: VectorIndex,
     group: readonly Segment[],
-    hnsw: HnswConfiguration,
-    signal: AbortSignal | undefined,
-  ): Promise<SealedSegmentSource> {
+    { hnsw, signal }: Pick<SegmentPurpose, 'hnsw' | 'signal'>,
+  ): Promise<BuiltSource> {
+    const { builders, vectors } = this.#parts
     const firstLabel = group[0]!.firstLabel
     const nextLabel = group.at(-1)!.nextLabel
     const dimension = index.dimension!
     const count = nextLabel - firstLabel
-    const matrix = joined(group, count * dimension)
-    const { space, max_neighbors: maxNeighbors, ef_construction: efConstruction, ef_search: efSearch } = hnsw
-    const file = this.#parts.vectors.path(fileName(row.id, firstLabel, nextLabel, hnsw))
-    await mkdir(dirname(file), { recursive: true })
-    const built = await this.#parts.builders.build(
-      {
-        matrix,
-        dimension,
-        space,
-        firstLabel,
-        count,
-        maxNeighbors,
-        efConstruction,
-        file,
-        ...(signal && { signal }),
-      },
-      { collection: row.id, numThreads: hnsw.num_threads },
-    )
-    return { ...built, file, firstLabel, nextLabel, space, dimension, efSearch }
+    const file = vectors.path(fileName(collection, firstLabel, nextLabel, hnsw))
+    const rows = { matrix: joined(group, count * dimension), count, firstLabel }
+    return buildConfigured(builders, rows, { collection, hnsw, dimension, file, signal })
   }
 
   /** One turn: no query and no write can come in between. Answers the files that nothing names any more. */
@@ -213,7 +198,7 @@ export class Reindexer {
     row: CollectionRow,
     index: VectorIndex,
     old: readonly Segment[],
-    sources: readonly SealedSegmentSource[],
+    sources: readonly BuiltSource[],
     loaded: readonly SealedSegment[],
   ): string[] {
     const { manifest, vectors, transaction } = this.#parts
@@ -226,15 +211,7 @@ export class Reindexer {
     const replaced = manifest.ofCollection(row.key).filter(({ first_label }) => firstLabels.has(first_label))
     transaction(() => {
       for (const { id } of replaced) manifest.remove(id)
-      for (const { firstLabel, nextLabel, bytes, digest, file } of sources)
-        manifest.add({
-          collection: row.key,
-          first_label: firstLabel,
-          next_label: nextLabel,
-          file: vectors.nameOf(file),
-          bytes,
-          digest: Buffer.from(digest),
-        })
+      for (const source of sources) manifest.add(segmentRow(row.key, vectors.nameOf(source.file), source))
     })
     index.replaceSegments(loaded)
     const kept = new Set(sources.map(({ file }) => file))
@@ -242,9 +219,18 @@ export class Reindexer {
   }
 }
 
+/** What is built again: each group becomes one segment. */
+interface Rebuild {
+  groups: readonly (readonly Segment[])[]
+  hnsw: HnswConfiguration
+  options: ReindexOptions
+  /** Waited for before anything takes over; what it throws leaves the segments as they are. */
+  admitted?: () => Promise<void>
+}
+
 /** What takes over: files, what is loaded from them, and how good it is. */
 interface Built {
-  sources: readonly SealedSegmentSource[]
+  sources: readonly BuiltSource[]
   loaded: readonly SealedSegment[]
   recall: number
 }

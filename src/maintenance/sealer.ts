@@ -1,5 +1,5 @@
-import { mkdirSync, rmSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { rmSync } from 'node:fs'
+import { basename } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Subscription } from 'rxjs'
 import { messageOf } from '../errors.ts'
@@ -8,11 +8,12 @@ import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { Manifest, SegmentRow } from '../projections/metadata/manifest.ts'
 import type { CollectionRow } from '../projections/metadata/rows.ts'
 import type { Projector } from '../projections/projector.ts'
-import { SealedSegment, type SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
-import type { BuiltSegment, SegmentBuild, SegmentBuilders } from '../projections/vectors/segment-builder.ts'
+import { SealedSegment } from '../projections/vectors/sealed-segment.ts'
+import type { SegmentBuild, SegmentBuilders } from '../projections/vectors/segment-builder.ts'
 import type { VectorIndex } from '../projections/vectors/vector-index.ts'
 import type { DamagedSegment, VectorStore } from '../projections/vectors/vector-store.ts'
 import type { HnswConfiguration, OperationRecord } from '../types.ts'
+import { type BuiltSource, buildConfigured, segmentRow } from './configured-segment.ts'
 import { type LabelRange, planSealing } from './sealing-plan.ts'
 import { shareable, shareFiles } from './shared-segments.ts'
 
@@ -288,7 +289,7 @@ export class Sealer {
   }
 
   /** Has a segment answer in memory, too; answers whether it was wanted any more. */
-  async #adopt(row: CollectionRow, index: VectorIndex, source: SealedSegmentSource): Promise<boolean> {
+  async #adopt(row: CollectionRow, index: VectorIndex, source: BuiltSource): Promise<boolean> {
     const sealed = await SealedSegment.load(source)
     // From here to the end of the turn nothing can come in between.
     const isCurrent = this.#parts.vectors.peek(row.id) === index
@@ -303,20 +304,14 @@ export class Sealer {
   }
 
   /** Names a segment in the manifest; answers whether it was wanted any more. */
-  #name(row: CollectionRow, { file, firstLabel, nextLabel, bytes, digest }: SealedSegmentSource): boolean {
-    if (this.#stopped || this.#parts.catalog.collectionById(row.id) === undefined) {
-      rmSync(file, { force: true })
+  #name(row: CollectionRow, source: BuiltSource): boolean {
+    const { catalog, manifest, vectors } = this.#parts
+    if (this.#stopped || catalog.collectionById(row.id) === undefined) {
+      rmSync(source.file, { force: true })
       return false
     }
-    this.#parts.manifest.add({
-      collection: row.key,
-      first_label: firstLabel,
-      next_label: nextLabel,
-      file: fileName(row.id, firstLabel, nextLabel),
-      bytes,
-      digest: Buffer.from(digest),
-    })
-    this.#sealedUpTo.set(row.key, nextLabel)
+    manifest.add(segmentRow(row.key, vectors.nameOf(source.file), source))
+    this.#sealedUpTo.set(row.key, source.nextLabel)
     return true
   }
 
@@ -330,7 +325,7 @@ export class Sealer {
       const source = await this.#buildFrom(collection, index.hnsw, index.dimension!, rows)
       const sealed = await SealedSegment.load(source)
       if (this.#stopped) return sealed.release()
-      this.#parts.manifest.rebuilt(id, source.bytes, Buffer.from(source.digest))
+      this.#parts.manifest.rebuilt(id, source.bytes, source.digest)
       index.replaceSegment(sealed)
     }
     this.alone(collection, work).catch((error: unknown) => {
@@ -338,25 +333,20 @@ export class Sealer {
     })
   }
 
-  #build(row: CollectionRow, index: VectorIndex, { first, next }: LabelRange): Promise<SealedSegmentSource> {
+  #build(row: CollectionRow, index: VectorIndex, { first, next }: LabelRange): Promise<BuiltSource> {
     return this.#buildFrom(row, index.hnsw, index.dimension!, index.growingRows(first, next))
   }
 
-  async #buildFrom(
-    row: CollectionRow,
+  #buildFrom(
+    { id: collection }: CollectionRow,
     hnsw: HnswConfiguration,
     dimension: number,
     rows: Pick<SegmentBuild, 'matrix' | 'count' | 'firstLabel'>,
-  ): Promise<SealedSegmentSource> {
-    const { space, max_neighbors, ef_construction, ef_search, num_threads } = hnsw
-    const nextLabel = rows.firstLabel + rows.count
-    const file = this.#parts.vectors.path(fileName(row.id, rows.firstLabel, nextLabel))
-    mkdirSync(dirname(file), { recursive: true })
-    const built: BuiltSegment = await this.#parts.builders.build(
-      { ...rows, dimension, space, maxNeighbors: max_neighbors, efConstruction: ef_construction, file },
-      { collection: row.id, numThreads: num_threads },
-    )
-    return { ...built, file, firstLabel: rows.firstLabel, nextLabel, space, dimension, efSearch: ef_search }
+  ): Promise<BuiltSource> {
+    const { builders, vectors } = this.#parts
+    const { firstLabel, count } = rows
+    const file = vectors.path(fileName(collection, firstLabel, firstLabel + count))
+    return buildConfigured(builders, rows, { collection, hnsw, dimension, file })
   }
 
   #upTo(key: number): number {
