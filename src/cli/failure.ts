@@ -91,6 +91,7 @@ const shellHints: { readonly [Code in ErrorCode]?: string } = {
     "One process at a time works in a folder. If a server runs on it, ask that: replace --path by --url and the server's address.",
   tag_not_found:
     'annals tag lists the tags. Other points are positions (123) and ISO 8601 dates and times (2026-03-01, 2026-03-01T12:00Z).',
+  collection_not_found: 'annals collections lists what there is; check --path, --tenant and --database, too.',
   tenant_not_found: 'Check --tenant and ANNALS_TENANT; annals create-tenant makes one.',
   database_not_found:
     'Check --database and ANNALS_DATABASE; annals databases lists what there is, annals create-database makes one.',

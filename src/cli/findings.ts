@@ -2,6 +2,7 @@
 import type { Finding, VerifyProgress } from '../index.ts'
 import type { Output } from './output.ts'
 import type { Session } from './session.ts'
+import { shellWording } from './wording.ts'
 
 const doing = { log: 'reading the log', metadata: 'comparing rows', segments: 'reading segments' } as const
 const units = { log: 'operations', metadata: 'rows', segments: 'segments' } as const
@@ -18,6 +19,6 @@ export function findingLines(out: Output, findings: readonly Finding[]): string[
   const paint = { error: red, warning: yellow, info: cyan }
   return findings.flatMap(({ severity, code, where, message, hint }) => [
     `${paint[severity](severity)} ${bold(where)}: ${message} ${dim(`[${code}]`)}`,
-    `  ${dim('hint:')} ${hint}`,
+    `  ${dim('hint:')} ${shellWording(hint)}`,
   ])
 }

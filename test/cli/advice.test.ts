@@ -3,7 +3,9 @@ import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { wordings } from '../../src/cli/wording.ts'
+import { Interrupt } from '../../src/cli/interrupt.ts'
+import { makeProgram } from '../../src/cli/program.ts'
+import { places, shellWording, wordings } from '../../src/cli/wording.ts'
 import { annals, json, lines, listening, start, stopped, temporary } from './support.ts'
 
 const folder = temporary()
@@ -58,16 +60,57 @@ test('words of the JavaScript API come as those of the shell', async () => {
   expect(bad.stderr).not.toContain('onError')
 })
 
+const root = resolve(import.meta.dirname, '../../src')
+const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !file.startsWith('cli/'))
+  .map((file) => readFileSync(join(root, file), 'utf8'))
+const inSources = (text: string) => sources.some((source) => source.includes(text))
+
 test('every translated text still stands in the sources', () => {
-  const root = resolve(import.meta.dirname, '../../src')
-  const sources = readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !file.startsWith('cli/'))
-    .map((file) => readFileSync(join(root, file), 'utf8'))
-  for (const [program] of wordings)
-    expect(
-      sources.some((source) => source.includes(program)),
-      program,
-    ).toBe(true)
+  expect(wordings.map(([program]) => program).filter((program) => !inSources(program))).toEqual([])
+  const lost = places.filter(([place]) => !inSources(place) && !inSources(`'${place.split('.').at(-1)}'`))
+  expect(lost).toEqual([])
+})
+
+test('every flag that a translation names is one', () => {
+  const { commands } = makeProgram(new Interrupt())
+  const flags = commands.flatMap(({ options }) => options.map(({ long }) => long))
+  const named = [...wordings, ...places].flatMap(([, shell]) => shell.match(/--[a-z-]+/g) ?? [])
+  expect(named.length).toBeGreaterThan(20)
+  expect(named.filter((flag) => !flags.includes(flag))).toEqual([])
+})
+
+/** Hints that no command line can come upon, by a part of each. */
+const elsewhere = [
+  // There are no transactions in a shell,
+  '`run` does so by itself',
+  // nor embedding functions that are handed in,
+  'getConfig() answers',
+  'Say keepVectors',
+  // nor pages of a browser.
+  'corsOrigins',
+]
+
+test('no hint speaks JavaScript at a shell', () => {
+  const literal = /'((?:[^'\\\n]|\\.)+)'|"((?:[^"\\\n]|\\.)+)"|`([^`\n]{20,})`/g
+  const hints = sources.flatMap((source) =>
+    [...source.matchAll(/\bhints?\b\s*[:=]/gi)].flatMap(({ index }) => {
+      const [value] = source.slice(index, index + 400).split(/,\n|\n\n|\n {0,2}[}a-z]/)
+      return [...value!.matchAll(literal)].map(([, single, double, quoted]) => single ?? double ?? quoted!)
+    }),
+  )
+  expect(hints.length).toBeGreaterThan(60)
+  const javascript = /[a-z]\w*\(|\(\{|`\w+`|\b[a-z]+[A-Z]\w*\b|: true\b|\bawait\b|\boption\b/
+  const told = hints.filter((hint) => !elsewhere.some((part) => hint.includes(part))).map(shellWording)
+  expect(told.filter((hint) => javascript.test(hint.replaceAll(/LevelDB|\$\{[^}]*\}/g, '')))).toEqual([])
+})
+
+test('messages name what was typed', async () => {
+  const told = async (...args: string[]) => (await annals([...args, '--path', path])).stderr
+  expect(await told('query', 'notes', 'x', '-n', '1000000')).toContain('error: --n-results: must be')
+  expect(await told('retention', '--days', '99999')).toContain('error: --days: must be')
+  expect(await told('count', 'notes', '--where', '{"a": {"$near": 1}}')).toContain('error: --where.a.$near: ')
+  expect(shellWording('nResultsOf: nothing')).toBe('nResultsOf: nothing')
 })
 
 test('a point that is none of the known ones: which forms there are', async () => {

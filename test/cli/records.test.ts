@@ -183,7 +183,11 @@ describe('failures', () => {
     const { status, stderr, stdout } = await annals(['count', 'none', '--json', '--path', path])
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(JSON.parse(stderr)).toEqual({
-      error: { code: 'collection_not_found', message: 'Collection [none] does not exist.' },
+      error: {
+        code: 'collection_not_found',
+        message: 'Collection [none] does not exist.',
+        hint: 'annals collections lists what there is; check --path, --tenant and --database, too.',
+      },
     })
   })
 })
