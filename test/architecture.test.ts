@@ -18,6 +18,7 @@ const floors: readonly (readonly string[])[] = [
     'metadata-form',
     'not-found',
     'package-version',
+    'rxjs',
   ],
   ['format', 'filter', 'validation', 'embedding'],
   ['log'],

@@ -50,13 +50,17 @@ export async function connect(
   if (place.kind === 'folder') {
     const { path = defaultFolder } = place
     if (create === false) checkHoldsStore(place.path, { makes: mayCreate })
-    const { EphemeralClient, PersistentClient } = await import('../index.ts')
-    if (create === 'dry' && !holdsStore(path)) return new EphemeralClient(scope)
+    if (create === 'dry' && !holdsStore(path)) {
+      const { EphemeralClient } = await import('../client/ephemeral-client.ts')
+      return new EphemeralClient(scope)
+    }
+    // Not from the index: that loads imports, exports, backups and more, which few commands need.
+    const { PersistentClient } = await import('../client/persistent-client.ts')
     const client = new PersistentClient({ path, ...scope, onProgress })
     if (create !== 'later') await client.open()
     return client
   }
-  const { HttpClient } = await import('../index.ts')
+  const { HttpClient } = await import('../client/http/http-client.ts')
   const { url, ca } = place
   const ssl = url.protocol === 'https:'
   return new HttpClient({

@@ -3,8 +3,6 @@
  * JSON texts, so that their types come back. Every text is quoted, and `null` is an empty field without quotes.
  */
 import { pipeline, Readable } from 'node:stream'
-import { CsvError, parse } from 'csv-parse'
-import { stringify } from 'csv-stringify/sync'
 import { messageOf, show } from '../errors.ts'
 import { parseExactJson } from '../format/exact-json.ts'
 import { metadataText } from '../format/metadata-text.ts'
@@ -23,6 +21,8 @@ export const csv: ExchangeFormat = {
   passes: () => 1,
 
   async *encode(selection: Selection): AsyncGenerator<string, void, undefined> {
+    // Loaded when it is needed, as all formats' libraries are: whoever opens a store does not wait for them.
+    const { stringify } = await import('csv-stringify/sync')
     const header = selection.embeddings ? columns : columns.slice(0, -1)
     yield `${header.join(',')}\r\n`
     for await (const page of selection.pages())
@@ -33,6 +33,7 @@ export const csv: ExchangeFormat = {
   },
 
   async *decode(source: ByteSource): AsyncGenerator<RawRow, void, undefined> {
+    const { CsvError, parse } = await import('csv-parse')
     const parser = parse({
       bom: true,
       columns: checkHeader,

@@ -2,7 +2,7 @@
  * Apache Parquet: `id` string, `document`, `uri` and `metadata` (JSON) optional strings, `embedding` an optional
  * list of float. Row groups are written and read one by one.
  */
-import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer'
+import type { ByteWriter, ColumnSource, ParquetWriter } from 'hyparquet-writer'
 import { messageOf } from '../errors.ts'
 import { parseExactJson } from '../format/exact-json.ts'
 import { metadataText } from '../format/metadata-text.ts'
@@ -52,6 +52,8 @@ export const parquet: ExchangeFormat = {
   passes: () => 1,
 
   async *encode(selection: Selection): AsyncGenerator<Uint8Array, void, undefined> {
+    // A library of its weight is loaded when it is needed.
+    const { ByteWriter, ParquetWriter } = await import('hyparquet-writer')
     const { embeddings } = selection
     const root: SchemaElement = { name: 'root', num_children: embeddings ? 5 : 4 }
     const schema = [root, ...textSchema, ...(embeddings ? embeddingSchema : [])]

@@ -1,7 +1,7 @@
-import { filter, firstValueFrom, fromEvent, Observable, race } from 'rxjs'
 import { AnnalsError } from '../errors.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Projector } from '../projections/projector.ts'
+import { filter, firstValueFrom, fromEvent, Observable, race } from '../rxjs.ts'
 import type {
   CollectionState,
   Commit,
