@@ -2,12 +2,10 @@
 import { Command } from 'commander'
 import type { Interrupt } from './interrupt.ts'
 import { addOutput, addPath, addScope, addServer } from './options.ts'
-import { Session, type SessionFlags } from './session.ts'
+import type { Session, SessionFlags } from './session.ts'
 
 export interface CommandHelp {
-  /** What it does, in one line. */
-  summary: string
-  /** More about it, where that is needed. */
+  /** What it does, where that takes more than the line in `command-list.ts`. */
   description?: string
   /** Command lines with what they do, `annals` left out. */
   examples: readonly (readonly [line: string, what: string])[]
@@ -29,8 +27,8 @@ export function wholeStoreCommand(name: string, help: CommandHelp): Command {
 }
 
 /** A command with its help, and no options yet. */
-export function bareCommand(name: string, { summary, description, examples }: CommandHelp): Command {
-  const command = new Command(name).summary(summary).description(description ?? `${capitalised(summary)}.`)
+export function bareCommand(name: string, { description = '', examples }: CommandHelp): Command {
+  const command = new Command(name).description(description)
   const lines = examples.map(([line, what]) => `  # ${what}\n  annals ${line}`)
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
 }
@@ -53,6 +51,7 @@ export function run<Flags, Arguments extends unknown[]>(
   return async (...given) => {
     // Commander hands in the arguments, then the options, then the command.
     const flags = given.at(-2) as Flags & SessionFlags
+    const { Session } = await import('./session.ts')
     const session = new Session(given.at(-1) as Command, interrupt)
     try {
       await handler(session, flags, ...(given.slice(0, -2) as Arguments))
@@ -60,8 +59,4 @@ export function run<Flags, Arguments extends unknown[]>(
       await session.close()
     }
   }
-}
-
-function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -1,8 +1,7 @@
 import { CommanderError } from 'commander'
-import { type ExitCode, exitCodeOf, failureText } from './failure.ts'
+import type { ExitCode } from './failure.ts'
 import { Interrupt } from './interrupt.ts'
-import { takesAuthor } from './options.ts'
-import { makeProgram } from './program.ts'
+import { makeProgram, meantBy } from './program.ts'
 
 /**
  * Runs one command line, and answers its exit code: 0, 1 for findings and failures, 2 for a command line that
@@ -10,9 +9,10 @@ import { makeProgram } from './program.ts'
  */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
   const interrupt = new Interrupt()
-  const program = makeProgram(interrupt)
+  const program = await makeProgram(interrupt, meantBy(argv))
   let writes = false
-  program.hook('preAction', (_program, command) => {
+  program.hook('preAction', async (_program, command) => {
+    const { takesAuthor } = await import('./options.ts')
     writes = takesAuthor(command)
   })
   interrupt.listen()
@@ -25,6 +25,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     // Commander has said by then what it has to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (interrupt.isHarmless(error)) return interrupt.exitCode
+    const { exitCodeOf, failureText } = await import('./failure.ts')
     const asJson = argv.includes('--json')
     process.stderr.write(failureText(error, { asJson, colour: process.stderr.isTTY === true, writes }))
     return exitCodeOf(error)

@@ -1,57 +1,8 @@
 import { Command } from 'commander'
 import { packageVersion } from '../package-version.ts'
-import { add } from './commands/add.ts'
-import { backup } from './commands/backup.ts'
-import { changes } from './commands/changes.ts'
-import { checkpoint } from './commands/checkpoint.ts'
-import { collections } from './commands/collections.ts'
-import { compact } from './commands/compact.ts'
-import { completion } from './commands/completion.ts'
-import { count } from './commands/count.ts'
-import { createDatabase } from './commands/create-database.ts'
-import { createTenant } from './commands/create-tenant.ts'
-import { databases } from './commands/databases.ts'
-import { deleteCommand } from './commands/delete.ts'
-import { diff } from './commands/diff.ts'
-import { drop } from './commands/drop.ts'
-import { erase } from './commands/erase.ts'
-import { exportCommand } from './commands/export.ts'
-import { follow } from './commands/follow.ts'
-import { fork } from './commands/fork.ts'
-import { get } from './commands/get.ts'
-import { history } from './commands/history.ts'
-import { importCommand } from './commands/import.ts'
-import { inspect } from './commands/inspect.ts'
-import { log } from './commands/log.ts'
-import { proof } from './commands/proof.ts'
-import { query } from './commands/query.ts'
-import { reindex } from './commands/reindex.ts'
-import { repair } from './commands/repair.ts'
-import { replay } from './commands/replay.ts'
-import { restore } from './commands/restore.ts'
-import { retention } from './commands/retention.ts'
-import { run } from './commands/run.ts'
-import { search } from './commands/search.ts'
-import { stats } from './commands/stats.ts'
-import { tag } from './commands/tag.ts'
-import { tenants } from './commands/tenants.ts'
-import { vacuum } from './commands/vacuum.ts'
-import { verify } from './commands/verify.ts'
+import { type CommandEntry, commandGroups } from './command-list.ts'
 import { helpStyle } from './help-style.ts'
 import type { Interrupt } from './interrupt.ts'
-
-type MakeCommand = (interrupt: Interrupt) => Command
-
-/** In the order in which help tells them. */
-const groups: readonly (readonly [heading: string, commands: readonly MakeCommand[]])[] = [
-  ['Server:', [run]],
-  ['Records:', [count, get, query, search, add, deleteCommand]],
-  ['Collections and databases:', [collections, fork, drop, databases, createDatabase, tenants, createTenant]],
-  ['Past and audit:', [history, log, diff, changes, tag, proof, checkpoint]],
-  ['Copies and other formats:', [backup, restore, replay, follow, importCommand, exportCommand]],
-  ['Care:', [stats, inspect, verify, repair, compact, reindex, retention, vacuum, erase]],
-  ['Shell:', [completion]],
-]
 
 const environment = [
   ['ANNALS_PATH', 'the folder of a store, as --path'],
@@ -64,8 +15,14 @@ const environment = [
   ['NO_COLOR', 'no colours, whatever its value'],
 ] as const
 
-/** The whole command line. What a command works with is only loaded when it runs. */
-export function makeProgram(interrupt: Interrupt): Command {
+/**
+ * The command line. Of the commands that are not `meant` it has the names and what they do, which is all that help
+ * tells of them; without `meant` it has all of them whole. What a command works with is loaded when it runs.
+ */
+export async function makeProgram(
+  interrupt: Interrupt,
+  meant: (name: string) => boolean = () => true,
+): Promise<Command> {
   const program = new Command('annals')
     .description(
       'A vector store with a memory: every change is kept in a durable log, and can be read, proven and replayed.',
@@ -76,15 +33,33 @@ export function makeProgram(interrupt: Interrupt): Command {
     .configureHelp(helpStyle)
     .addHelpText('after', environmentHelp())
     .showHelpAfterError('Run annals --help, or annals <command> --help, to see what there is.')
-  for (const [heading, commands] of groups) {
+  for (const { heading, commands } of commandGroups) {
     program.commandsGroup(heading)
-    for (const make of commands) program.addCommand(make(interrupt))
+    for (const entry of commands)
+      program.addCommand(
+        meant(entry.name) ? await whole(entry, interrupt) : new Command(entry.name).summary(entry.summary),
+      )
   }
   program.helpCommand('help [command]', 'the same as --help')
   program.exitOverride()
   for (const command of program.commands)
     command.copyInheritedSettings(program).helpOption('-h, --help', 'this help')
   return program
+}
+
+/** Which commands a command line needs whole. */
+export function meantBy(argv: readonly string[]): (name: string) => boolean {
+  const words = argv.slice(2).filter((word) => !word.startsWith('-'))
+  const name = words[0] === 'help' ? words[1] : words[0]
+  // A completion script knows the flags of all.
+  return (one) => name === 'completion' || one === name
+}
+
+async function whole({ load, summary }: CommandEntry, interrupt: Interrupt): Promise<Command> {
+  const command = (await load())(interrupt).summary(summary)
+  if (command.description() === '')
+    command.description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
+  return command
 }
 
 function environmentHelp(): string {

@@ -72,8 +72,8 @@ test('every translated text still stands in the sources', () => {
   expect(lost).toEqual([])
 })
 
-test('every flag that a translation names is one', () => {
-  const { commands } = makeProgram(new Interrupt())
+test('every flag that a translation names is one', async () => {
+  const { commands } = await makeProgram(new Interrupt())
   const flags = commands.flatMap(({ options }) => options.map(({ long }) => long))
   const named = [...wordings, ...places].flatMap(([, shell]) => shell.match(/--[a-z-]+/g) ?? [])
   expect(named.length).toBeGreaterThan(20)

@@ -28,9 +28,9 @@ beforeAll(async () => {
   })
 })
 
-describe('help', () => {
-  const program: Command = makeProgram(new Interrupt())
+const program: Command = await makeProgram(new Interrupt())
 
+describe('help', () => {
   test.each(program.commands.map((command) => [command.name(), command] as const))(
     '%s says what it does, and shows it',
     (name, command) => {

@@ -89,8 +89,8 @@ test('the files of the guides are understood', () => {
   expect(compareSync('correct horse battery staple', auth!.users![0]!.passwordHash)).toBe(true)
 })
 
-test('every flag in the guides is one of its command', () => {
-  const { commands } = makeProgram(new Interrupt())
+test('every flag in the guides is one of its command', async () => {
+  const { commands } = await makeProgram(new Interrupt())
   const flagsOf = (command: Command) => command.options.flatMap(({ short, long }) => [short, long])
   const all = commands.flatMap(flagsOf)
   const unknown: string[] = []

@@ -13,7 +13,6 @@ interface Flags extends CreationFlags, ImportFlags {
 /** `annals add`: records from standard input. */
 export function add(interrupt: Interrupt): Command {
   const command = storeCommand('add', {
-    summary: 'add records from standard input, one JSON object on each line',
     description:
       'Adds records from standard input, one JSON object on each line: {"id", "document", "metadata", "embedding", "uri"}. ' +
       'A record without an embedding gets one of its document. Ids that exist are left as they are, unless --upsert. ' +

@@ -11,7 +11,6 @@ interface Flags {
 /** `annals backup`: the log, copied out. */
 export function backup(interrupt: Interrupt): Command {
   return storeCommand('backup', {
-    summary: 'copy the log into a folder, while writes go on',
     description:
       'Copies the log into a folder, while writes go on. A folder that holds an earlier backup of this store gets what is new. An interrupted backup is a smaller one; the next call goes on from there.',
     examples: [

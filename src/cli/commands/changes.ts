@@ -16,7 +16,6 @@ interface Flags {
 /** `annals changes`: what happened, with the records before and after, and what is yet to happen. */
 export function changes(interrupt: Interrupt): Command {
   return storeCommand('changes', {
-    summary: 'stream changes with the records before and after them',
     description:
       'Streams the changes of a database in the order of the log, with the records before and after. Whoever was interrupted goes on behind the last position seen: --after. While a server is away, --follow looks for it for up to ten minutes, says so on standard error, and goes on where it was.',
     examples: [

@@ -13,7 +13,6 @@ interface Flags {
 /** `annals checkpoint`: the head of the log, signed. */
 export function checkpoint(interrupt: Interrupt): Command {
   return storeCommand('checkpoint', {
-    summary: 'print head and root of the log, signed, or verify a note',
     description:
       'Prints the head of the log and the root over it, to be kept where the owner of the store cannot change it. With a key it is a signed note, which --verify checks without any store.',
     examples: [

@@ -8,7 +8,6 @@ import { metadataText } from '../values.ts'
 /** `annals collections`: what a database holds. */
 export function collections(interrupt: Interrupt): Command {
   const command = storeCommand('collections', {
-    summary: 'list the collections of a database',
     examples: [
       ['collections', 'of the store in ./annals-data'],
       ['collections --path ./data --as-of 2026-03-01', 'as it was on March 1'],

@@ -7,7 +7,6 @@ import { amount } from '../units.ts'
 /** `annals compact`: fewer graphs. */
 export function compact(interrupt: Interrupt): Command {
   return storeCommand('compact', {
-    summary: 'merge small graphs of every collection into fewer',
     description:
       'Merges small graphs of every collection into fewer, which makes queries faster. Queries go on meanwhile. History stays; to let go of it there is annals vacuum.',
     examples: [

@@ -5,7 +5,6 @@ import { completionScript, type Shell, shells } from '../completion-script.ts'
 /** `annals completion`: what a shell completes, made of the commands themselves. */
 export function completion(): Command {
   const command = plainCommand('completion', {
-    summary: 'print the completion script for a shell',
     description: 'Prints the completion script for bash, zsh or fish: commands, options and their values.',
     examples: [
       ['completion bash > /etc/bash_completion.d/annals', 'for bash'],

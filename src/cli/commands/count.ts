@@ -6,7 +6,6 @@ import { addAsOf, addFilter, type FilterFlags, type PastFlags } from '../options
 /** `annals count`: how many records there are. */
 export function count(interrupt: Interrupt): Command {
   const command = storeCommand('count', {
-    summary: 'count the records of a collection',
     examples: [
       ['count notes', 'all of them'],
       ['count notes --where \'{"topic": "iron"}\'', 'those that fit'],

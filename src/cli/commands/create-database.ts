@@ -6,7 +6,6 @@ import { addTenant, addWrite } from '../options.ts'
 /** `annals create-database`: room for collections. */
 export function createDatabase(interrupt: Interrupt): Command {
   const command = wholeStoreCommand('create-database', {
-    summary: 'make a database in a tenant',
     examples: [
       ['create-database search', 'in the default tenant'],
       ['create-database search --tenant acme', 'in another one'],

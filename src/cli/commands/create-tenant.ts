@@ -6,7 +6,6 @@ import { addWrite } from '../options.ts'
 /** `annals create-tenant`: room for databases. */
 export function createTenant(interrupt: Interrupt): Command {
   const command = wholeStoreCommand('create-tenant', {
-    summary: 'make a tenant; it has no database yet',
     description: 'Makes a tenant. It has no database yet: annals create-database makes one.',
     examples: [
       ['create-tenant acme', 'then: annals create-database search --tenant acme'],

@@ -6,7 +6,6 @@ import { addPage, addTenant, type PageFlags } from '../options.ts'
 /** `annals databases`: what a tenant has. */
 export function databases(interrupt: Interrupt): Command {
   const command = wholeStoreCommand('databases', {
-    summary: 'list the databases of a tenant',
     description: 'Lists the databases of a tenant, by name. annals tenants lists the tenants.',
     examples: [
       ['databases', 'of the default tenant'],

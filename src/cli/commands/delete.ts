@@ -11,7 +11,6 @@ interface Flags extends FilterFlags {
 /** `annals delete`: records, for the present. */
 export function deleteCommand(interrupt: Interrupt): Command {
   const command = storeCommand('delete', {
-    summary: 'delete records by id or filter; the past keeps them',
     description:
       'Deletes records by id or filter, in one transaction. The past keeps them: --as-of still reads them, and annals erase takes them out of all of history. Ids that are not there are no error.',
     examples: [

@@ -13,7 +13,6 @@ interface Flags {
 /** `annals diff`: what differs between two points. */
 export function diff(interrupt: Interrupt): Command {
   return storeCommand('diff', {
-    summary: 'compare two points of the past: what came, changed, went',
     description:
       'Compares two points of the past, each a position, an ISO 8601 time or tag:NAME: the net effect of what happened between them, with the operation that decided. Without a second point it goes to now.',
     examples: [

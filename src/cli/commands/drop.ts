@@ -8,7 +8,6 @@ import { amount } from '../units.ts'
 /** `annals drop`: a collection, for the present. */
 export function drop(interrupt: Interrupt): Command {
   const command = storeCommand('drop', {
-    summary: 'delete a collection with all of its records',
     description:
       'Deletes a collection with all of its records, after asking. The past keeps it: --as-of still reads it. A collection of the same name that is made later is another one.',
     examples: [

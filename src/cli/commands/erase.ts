@@ -16,7 +16,6 @@ interface Flags extends ConfirmFlags {
 /** `annals erase`: records out of all of history. */
 export function erase(interrupt: Interrupt): Command {
   const command = storeCommand('erase', {
-    summary: 'remove records from all of history, for good',
     description:
       'Removes records from all of history, for good: every version leaves the log, the tables, the graphs and the free parts of their files. The log says that it happened, and still verifies. Ids, actors and reasons stay. Backups and exports keep what they hold; those that are known are named.',
     examples: [

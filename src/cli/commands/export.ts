@@ -14,7 +14,6 @@ interface Flags extends FilterFlags, PastFlags {
 /** `annals export`: records into a file. */
 export function exportCommand(interrupt: Interrupt): Command {
   const command = storeCommand('export', {
-    summary: 'write the records of a collection to a file',
     description: `Writes the records of a collection to a file as ${exportFormats.join(', ')}, all as of one position. The file appears when it is whole. Without a file, or with -, it goes to standard output.`,
     examples: [
       ['export notes notes.parquet', 'the format is known by the name'],

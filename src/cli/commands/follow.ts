@@ -7,7 +7,6 @@ import { tellReplay } from './replay.ts'
 /** `annals follow`: a warm standby. */
 export function follow(interrupt: Interrupt): Command {
   return plainCommand('follow', {
-    summary: 'keep a copy of a store up to date, until Ctrl-C',
     description:
       'Keeps a copy of a store up to date, bit for bit, until Ctrl-C. The source is the folder of a backup, which annals backup continues as often as you like, or of a store that no other process has open. The copy must take no writes of its own; interrupted, it goes on where it stopped.',
     examples: [

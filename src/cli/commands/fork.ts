@@ -7,7 +7,6 @@ import { amount } from '../units.ts'
 /** `annals fork`: a second collection on the same records. */
 export function fork(interrupt: Interrupt): Command {
   const command = storeCommand('fork', {
-    summary: 'make a new collection with the records of another one',
     description:
       'Makes a new collection with the records of another one as they are now. Nothing is copied: both stand on the same content until they change it, and what is written to one is never seen in the other.',
     examples: [

@@ -19,7 +19,6 @@ const shownMax = 20
 /** `annals get`: records by id and filter. */
 export function get(interrupt: Interrupt): Command {
   const command = storeCommand('get', {
-    summary: 'show records by id or filter, in insertion order',
     description: `Shows records by id or filter, in insertion order: a table of at most ${shownMax} unless --limit says otherwise, or with --json all of them, one on each line, in the form that annals add takes.`,
     examples: [
       ['get notes', `the first ${shownMax}`],

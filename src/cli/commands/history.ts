@@ -14,7 +14,6 @@ interface Flags extends PastFlags {
 /** `annals history`: every version of one record. */
 export function history(interrupt: Interrupt): Command {
   const command = storeCommand('history', {
-    summary: 'show every version of a record: what, who, when and why',
     examples: [
       ['history notes planet-pluto', 'oldest first'],
       ['history notes planet-pluto --newest-first', 'the other way round'],

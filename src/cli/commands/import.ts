@@ -22,7 +22,6 @@ interface Flags extends CreationFlags, ImportFlags {
 /** `annals import`: records from a file, or everything from Chroma. */
 export function importCommand(interrupt: Interrupt): Command {
   const command = storeCommand('import', {
-    summary: 'read records from a file, or everything from Chroma',
     description: `Reads records from a file (${importFormats.slice(0, -1).join(', ')}) into a collection, or all collections from a folder of Chroma's or a Chroma server. Makes the store and the collection where they are not there. What breaks off can be repeated.`,
     examples: [
       ['import notes.parquet notes --path ./data', 'the format is known by the name'],

@@ -14,7 +14,6 @@ interface Flags {
 /** `annals inspect`: what lies where in a folder. */
 export function inspect(interrupt: Interrupt): Command {
   const command = plainCommand('inspect', {
-    summary: "show the anatomy of a store's folder, without opening the store",
     description:
       "Shows the anatomy of a store's folder: what lies where, sizes, collections, segments, versions. It does not open the store, locks nothing and changes nothing, so it may be used while a server runs on the folder, and on a damaged one. What the log holds, annals stats and annals verify tell.",
     examples: [

@@ -26,7 +26,6 @@ const pageRows = 200
 /** `annals log`: the operation log as a person reads it. */
 export function log(interrupt: Interrupt): Command {
   return storeCommand('log', {
-    summary: 'read the operation log: each change, by whom, when and why',
     description: `Reads the operation log of a database, oldest first: the newest ${shownMax} operation records, unless --last, --after or --until says otherwise; with --json all of them.`,
     examples: [
       ['log', `the newest ${shownMax} operation records`],

@@ -25,7 +25,6 @@ type Proof = InclusionProof | ConsistencyProof | ErasureCertificate
 /** `annals proof`: makes proofs, and verifies them without a store. */
 export function proof(interrupt: Interrupt): Command {
   return storeCommand('proof', {
-    summary: 'prove that an operation stands in the log, or verify a proof',
     description:
       'Prints a proof as JSON: that an operation record stands in the log, or with --since that the log continues an earlier one. ' +
       '--verify checks a proof, or the certificate of an erasure, without any store: against a signed note (--checkpoint, --public-key) or a root that you trust (--trust).',

@@ -17,7 +17,6 @@ interface Flags extends FilterFlags, PastFlags {
 /** `annals query`: the nearest records. */
 export function query(interrupt: Interrupt): Command {
   const command = storeCommand('query', {
-    summary: 'find the records nearest to a text or a vector',
     examples: [
       ['query notes "rusting iron"', 'by text, with the embedding function of the collection'],
       ['query notes --vector "[0.1, 0.9]" -n 3', 'by vector'],

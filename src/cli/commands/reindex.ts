@@ -12,7 +12,6 @@ interface Flags {
 /** `annals reindex`: the graphs of a collection, built again. */
 export function reindex(interrupt: Interrupt): Command {
   const command = storeCommand('reindex', {
-    summary: 'build the graphs of a collection again, with other options',
     description:
       'Builds the graphs of a collection again beside those that answer meanwhile, merged into as few as may be, with other HNSW options if given (all but space). They take over unless they find less than --recall-min of the true neighbours.',
     examples: [

@@ -7,7 +7,6 @@ import { amount } from '../units.ts'
 /** `annals repair`: what is derived is derived again. */
 export function repair(interrupt: Interrupt): Command {
   return storeCommand('repair', {
-    summary: 'put right whatever can be derived from the log',
     description:
       'Puts right whatever can be derived from the log: rows in place, graphs by building them again. The log is never touched. Then verifies, and names what only a backup can bring back. Exit code 1 if an error remains.',
     examples: [

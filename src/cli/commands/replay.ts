@@ -17,7 +17,6 @@ interface Flags {
 /** `annals replay`: a store derived anew from another one's log. */
 export function replay(interrupt: Interrupt): Command {
   return plainCommand('replay', {
-    summary: 'derive a new store from the log of another, or from a backup',
     description:
       'Derives a new store from the log of another one, or from a backup. Without changes the log is copied bit for bit; with other HNSW options or only some collections each commit is decided anew, under its own time, actor and reason. Interrupted, it can be called again and goes on.',
     examples: [

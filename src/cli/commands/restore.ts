@@ -15,7 +15,6 @@ interface Flags {
 /** `annals restore`: a new store of a backup. */
 export function restore(interrupt: Interrupt): Command {
   const command = plainCommand('restore', {
-    summary: 'make a new store of a backup, up to a point if wished',
     description:
       'Makes a new store of a backup, up to its end or to a point before. Every file and every frame is checked. Nothing is ever restored over a store; an interrupted restore leaves nothing and is repeated.',
     examples: [

@@ -19,7 +19,6 @@ type History = Retention['history']
 /** `annals retention`: how long history is kept. */
 export function retention(interrupt: Interrupt): Command {
   const command = storeCommand('retention', {
-    summary: 'show or set how long superseded versions are kept',
     description:
       'Shows how long superseded versions are kept: in the whole store, and in each collection that has a rule of its own. With --days, --versions or --forever it sets that, for the whole store or for one collection. Nothing goes before annals vacuum.',
     examples: [

@@ -11,7 +11,6 @@ type Flags = Readonly<Record<string, unknown>> & { config?: string }
 /** `annals run`: the server. Its flags are the server's list of settings. */
 export function run(interrupt: Interrupt): Command {
   const command = bareCommand('run', {
-    summary: "serve a store over HTTP: Chroma's API and ours",
     description:
       "Serves a store over HTTP: Chroma's API, which its clients talk to, and ours. Flags win over the environment, the environment over the configuration file. Ctrl-C or SIGTERM stops it: what runs is finished, and the store is closed.",
     examples: [

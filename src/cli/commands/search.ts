@@ -11,7 +11,6 @@ import { recordCells, recordColumns } from '../record-table.ts'
 /** `annals search`: Chroma's Search API. */
 export function search(interrupt: Interrupt): Command {
   const command = storeCommand('search', {
-    summary: "rank records by an expression: Chroma's Search API",
     description:
       "Ranks records by an expression: Chroma's Search API. A search is a JSON object with where, rank, groupBy, limit and select; several in an array see the same state. Without select, it shows document, metadata and score. Lower scores are better.",
     examples: [

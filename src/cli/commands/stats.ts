@@ -8,7 +8,6 @@ import { bytesText, countText, timeText } from '../units.ts'
 /** `annals stats`: figures of an open store. */
 export function stats(interrupt: Interrupt): Command {
   return storeCommand('stats', {
-    summary: 'show figures of the store: head, sizes, segments, memory',
     examples: [
       ['stats', 'of the store in ./annals-data'],
       ['stats --url http://localhost:8000', 'of a running server'],

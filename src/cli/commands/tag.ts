@@ -13,7 +13,6 @@ interface Flags {
 /** `annals tag`: names for points of the past. */
 export function tag(interrupt: Interrupt): Command {
   const command = storeCommand('tag', {
-    summary: 'name a point of the past, list the names, or take one away',
     description:
       'Names a point of the past, so that --as-of tag:NAME reads it and vacuum keeps what it needs. Without a name it lists the tags.',
     examples: [

@@ -6,7 +6,6 @@ import { addPage, type PageFlags } from '../options.ts'
 /** `annals tenants`: who has databases in a store. */
 export function tenants(interrupt: Interrupt): Command {
   const command = wholeStoreCommand('tenants', {
-    summary: 'list the tenants of a store',
     description:
       'Lists the tenants of a store, by name. The databases of each are listed by annals databases --tenant. On a server it takes an admin of the whole store.',
     examples: [

@@ -12,7 +12,6 @@ interface Flags extends ConfirmFlags {
 /** `annals vacuum`: lets go of history. */
 export function vacuum(interrupt: Interrupt): Command {
   const command = storeCommand('vacuum', {
-    summary: 'let go of the history that retention no longer keeps',
     description:
       'Lets go of the history that retention no longer keeps: text, vectors and metadata of superseded versions leave the log and the tables for good. Who did what and when stays. Tags and backups under way hold it back. Without a retention (annals retention) everything is kept for ever, and nothing goes.',
     examples: [

@@ -13,7 +13,6 @@ interface Flags {
 /** `annals verify`: everything that the store holds against what it should hold. */
 export function verify(interrupt: Interrupt): Command {
   return storeCommand('verify', {
-    summary: 'compare what the store holds with what it should hold',
     description:
       'Compares what the store holds with what it should hold, and changes nothing. quick: the ends of things. full: every frame of the log, the whole tree, the digest of every file. deep: every row and every vector against the log. Exit code 1 if a finding is an error.',
     examples: [
