@@ -17,6 +17,8 @@ const floors: readonly (readonly string[])[] = [
     'exact-number',
     'metadata-form',
     'not-found',
+    'commit-end',
+    'turns',
     'package-version',
     'rxjs',
   ],

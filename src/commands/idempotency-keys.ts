@@ -1,3 +1,4 @@
+import { commitEnd } from '../commit-end.ts'
 import { AnnalsError, show } from '../errors.ts'
 import type { Catalog, KeyPlace } from '../projections/metadata/catalog.ts'
 import type { Command, Outcome } from './command.ts'
@@ -45,8 +46,8 @@ export class IdempotencyKeys {
   #remembered(place: KeyPlace, key: string): Outcome | undefined {
     const row = this.#catalog.rememberedKey(place, key)
     if (row === undefined) return undefined
-    const { collection, first, count, committed_at } = row
-    const receipt = { position: first + count - 1, committedAt: new Date(committed_at), count }
+    const { collection, count, committed_at } = row
+    const receipt = { position: commitEnd(row), committedAt: new Date(committed_at), count }
     return { receipt, collection }
   }
 

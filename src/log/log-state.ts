@@ -1,4 +1,5 @@
 /** Where a log ends and whose it is: read from its records, and held against the frames that they speak of. */
+import { endsCommit } from '../commit-end.ts'
 import { AnnalsError } from '../errors.ts'
 import {
   decodeHeadRecord,
@@ -67,9 +68,11 @@ export async function verifyNewest(
   }
 }
 
-function checkWhole({ position, commit: { first, count } }: OperationRecord): void {
-  if (first + count - 1 === position) return
-  throw new AnnalsError('log_damaged', `The newest commit is not whole: it began at ${first}.`, { position })
+function checkWhole(newest: OperationRecord): void {
+  if (endsCommit(newest)) return
+  const { position, commit } = newest
+  const message = `The newest commit is not whole: it began at ${commit.first}.`
+  throw new AnnalsError('log_damaged', message, { position })
 }
 
 /** What a lost tail is reported as: the log ends before what was acknowledged. */

@@ -2,6 +2,7 @@
  * Recovery: what a damaged log gives up, so that it opens again. Nothing that was acknowledged goes unless the
  * caller asked for it by the mode, and whatever goes is in the report.
  */
+import { commitEnd, endsCommit } from '../commit-end.ts'
 import type { Env } from '../env.ts'
 import { AnnalsError } from '../errors.ts'
 import { saltBytes } from '../format/frame.ts'
@@ -67,8 +68,7 @@ async function isInNewestCommit(handle: Handle, position: number): Promise<boole
 async function isInsideCommit(handle: Handle, position: number): Promise<boolean> {
   for await (const { frame } of frames(handle, position - 1, position)) {
     if (frame instanceof Error) return false
-    const { first, count } = frame.record.commit
-    return position < first + count - 1
+    return position < commitEnd(frame.record.commit)
   }
   return false
 }
@@ -90,9 +90,8 @@ async function truncate(
   for await (const { frame } of frames(handle, frontier.size, end)) {
     if (frame instanceof Error) break
     frontier.append(frame.leaf)
-    const { commit, position } = frame.record
-    if (position === commit.first + commit.count - 1)
-      kept = { frontier: frontier.clone(), committedAt: commit.committedAt }
+    if (endsCommit(frame.record))
+      kept = { frontier: frontier.clone(), committedAt: frame.record.commit.committedAt }
   }
   report.truncatedTo = kept.frontier.size
   const removals: Buffer[] = []
@@ -113,7 +112,7 @@ async function salvage(
   const frontier = new MerkleFrontier()
   const puts: Entry[] = []
   let committedAt = 0
-  let commitEnd = end
+  let newestEnd = end
   const replace = (position: number, reason: string): void => {
     report.lost.push({ position, reason })
     const replacement = encodeFrame(
@@ -130,10 +129,10 @@ async function salvage(
     }
     const { commit } = frame.record
     committedAt = Math.max(committedAt, commit.committedAt)
-    commitEnd = Math.max(commitEnd, commit.first + commit.count - 1)
+    newestEnd = Math.max(newestEnd, commitEnd(commit))
     frontier.append(frame.leaf)
   }
-  for (let position = end + 1; position <= commitEnd; position++)
+  for (let position = end + 1; position <= newestEnd; position++)
     replace(position, 'The rest of its commit is there, and it is not.')
   return writeState(handle, env, { frontier, committedAt }, { puts })
 }

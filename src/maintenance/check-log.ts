@@ -1,3 +1,4 @@
+import { commitEnd, endsCommit } from '../commit-end.ts'
 import { AnnalsError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { MerkleFrontier } from '../log/merkle-tree.ts'
@@ -159,17 +160,12 @@ class LogRules {
 }
 
 function follows(before: OperationRecord, { position, commit }: OperationRecord): boolean {
-  const { first, count } = commit
-  if (position < first || position > first + count - 1) return false
-  return endsCommit(before) ? position === first : sameCommit(before.commit, commit)
+  if (position < commit.first || position > commitEnd(commit)) return false
+  return endsCommit(before) ? position === commit.first : sameCommit(before.commit, commit)
 }
 
 function sameCommit(a: Commit, b: Commit): boolean {
   return a.first === b.first && a.count === b.count && a.committedAt === b.committedAt && a.actor === b.actor
-}
-
-function endsCommit({ position, commit }: OperationRecord): boolean {
-  return position === commit.first + commit.count - 1
 }
 
 function brokenCommit({ position, commit }: OperationRecord): Finding {

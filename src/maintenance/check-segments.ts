@@ -11,6 +11,7 @@ import { prepare } from '../projections/vectors/distance.ts'
 import { checkInSteps, elementOf, readHeader } from '../projections/vectors/hnsw-file.ts'
 import { readSegmentFile } from '../projections/vectors/sealed-segment.ts'
 import type { VectorStore } from '../projections/vectors/vector-store.ts'
+import { inTurns } from '../turns.ts'
 import type { CollectionConfiguration, Space } from '../types.ts'
 import { type Checked, type Finding, finding, type VerifyLevel } from './findings.ts'
 
@@ -282,12 +283,4 @@ function sameBits(a: Float32Array, b: Float32Array): boolean {
   const left = new Uint32Array(a.buffer, a.byteOffset, a.length)
   const right = new Uint32Array(b.buffer, b.byteOffset, b.length)
   return left.length === right.length && left.every((bits, index) => bits === right[index])
-}
-
-async function inTurns<Result>(steps: Generator<void, Result>): Promise<Result> {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-    await nextTurn()
-  }
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { wholeUntil } from '../commit-end.ts'
 import { AnnalsError } from '../errors.ts'
 import { type BackupManifest, backupDamaged, type ChunkEntry } from '../format/backup-file.ts'
 import { MerkleFrontier } from '../log/merkle-tree.ts'
@@ -115,11 +116,6 @@ export class BackupReader {
     for await (const frame of readChunk(folder, entry)) if (frame.position === position) return frame.commit
     throw backupDamaged(`The chunk ${entry.file} in ${folder} has no position ${position}.`)
   }
-}
-
-/** The end of the newest commit that is whole at `position`, which lies in `commit`. */
-function wholeUntil(position: number, { first, count }: Commit): number {
-  return position === first + count - 1 ? position : first - 1
 }
 
 function checkFollows(next: BackupManifest, before: BackupManifest | undefined, folder: string): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip, deflateRawSync } from 'node:zlib'
+import { endsCommit } from '../commit-end.ts'
 import { syncFolder, temporarySuffix } from '../files.ts'
 import {
   type BackupManifest,
@@ -128,12 +129,13 @@ class ChunkFilling {
     }
   }
 
-  #take({ position, leaf, commit }: LogFrame, bytes: number): void {
+  #take(frame: LogFrame, bytes: number): void {
+    const { leaf, commit } = frame
     this.#cursor.take()
     this.#frontier.append(leaf)
     if (this.#contentBytes === 0) this.#firstCommittedAt = commit.committedAt
     this.#lastCommittedAt = commit.committedAt
-    if (position === commit.first + commit.count - 1)
+    if (endsCommit(frame))
       this.#newestWhole = { frontier: this.#frontier.clone(), committedAt: commit.committedAt }
     this.#contentBytes += bytes
   }

@@ -1,3 +1,4 @@
+import { endsCommit } from '../commit-end.ts'
 import { AnnalsError, messageOf } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { LogFrame, OperationLog, Origin } from '../log/operation-log.ts'
@@ -74,8 +75,7 @@ export async function* groups(frames: AsyncIterable<LogFrame>): AsyncGenerator<L
   for await (const frame of frames) {
     group.push(frame)
     bytes += frame.bytes.length
-    const { first, count } = frame.commit
-    if (frame.position !== first + count - 1) continue
+    if (!endsCommit(frame)) continue
     whole = group.length
     if (whole < limits.replayBatchRecords && bytes < limits.replayBatchBytes) continue
     yield group

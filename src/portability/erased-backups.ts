@@ -1,3 +1,4 @@
+import { commitEnd } from '../commit-end.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { EraseOperation, HoldingBackup, RecordOperation } from '../types.ts'
 import type { BackupList, ErasedPosition } from './backup-list.ts'
@@ -67,7 +68,7 @@ async function erasureWith(
   log: OperationLog,
   { commit, collection, recordId }: RecordOperation,
 ): Promise<number | null> {
-  const last = await log.read(commit.first + commit.count - 1)
+  const last = await log.read(commitEnd(commit))
   if (last.type !== 'erase') return null
   const parts = [{ collection: last.scope, ids: last.ids }, ...(last.forks ?? [])]
   const isErased = parts.some((part) => part.collection === collection && part.ids.includes(recordId))

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { endsCommit } from '../commit-end.ts'
 import { AnnalsError } from '../errors.ts'
 import { syncFolder } from '../files.ts'
 import { headKey, storeKey } from '../format/keys.ts'
@@ -95,8 +96,8 @@ async function* batches(log: OldLog): AsyncGenerator<HistoricalCommit[], void> {
   for await (const one of log.facts()) {
     facts.push(one)
     records += 1
+    if (!endsCommit(one)) continue
     const { position, commit } = one
-    if (position !== commit.first + commit.count - 1) continue
     commits.push({ position, commit, facts: facts.map(({ fact }) => fact) })
     facts = []
     if (records < limits.replayBatchRecords) continue

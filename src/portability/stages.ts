@@ -3,6 +3,7 @@
  * embedded again. Each stage takes commits and answers commits.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { endsCommit } from '../commit-end.ts'
 import { embed } from '../embedding/embedding-function.ts'
 import { AnnalsError, messageOf, show } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -40,7 +41,7 @@ export async function transformed(
     const fact = await changedFact(record, plans, read)
     if (fact !== null) facts.push(fact)
     if (fact?.type === 'put') planEmbedding(fact, plans, position, embeddings)
-    if (position !== commit.first + commit.count - 1) continue
+    if (!endsCommit(record)) continue
     commits.push({ position, commit, facts })
     facts = []
   }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { endsCommit } from '../commit-end.ts'
 import { limits } from '../limits.ts'
 import { MerkleFrontier } from '../log/merkle-tree.ts'
 import type { OperationLog } from '../log/operation-log.ts'
@@ -156,10 +157,6 @@ function sizeOf(record: OperationRecord): number {
   if (!('vectorAt' in record) || record.state === null) return 256
   const { vector, document } = record.state
   return 256 + (vector?.byteLength ?? 0) + 2 * (document?.length ?? 0)
-}
-
-function endsCommit({ position, commit }: OperationRecord): boolean {
-  return position === commit.first + commit.count - 1
 }
 
 function beginsCommit({ position, commit }: OperationRecord): boolean {

@@ -1,3 +1,4 @@
+import { commitEnd, wholeUntil } from '../commit-end.ts'
 import { AnnalsError } from '../errors.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Point } from '../types.ts'
@@ -28,7 +29,7 @@ async function lastCommitEnd(log: OperationLog, newest: number, position: number
     )
   if (position === 0 || position === newest) return position
   const { commit } = await log.read(position)
-  return position === commit.first + commit.count - 1 ? position : commit.first - 1
+  return wholeUntil(position, commit)
 }
 
 /** `committedAt` never goes backwards, so the last commit at or before an instant is found by halving. */
@@ -38,7 +39,7 @@ async function lastCommitAt(log: OperationLog, newest: number, instantMs: number
   while (low < high) {
     const middle = Math.ceil((low + high) / 2)
     const { commit } = await log.read(middle)
-    if (commit.committedAt <= instantMs) low = Math.min(high, commit.first + commit.count - 1)
+    if (commit.committedAt <= instantMs) low = Math.min(high, commitEnd(commit))
     else high = commit.first - 1
   }
   return low

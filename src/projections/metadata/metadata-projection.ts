@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3'
+import { endsCommit } from '../../commit-end.ts'
 import { AnnalsError } from '../../errors.ts'
 import { metadataText } from '../../format/metadata-text.ts'
 import { digestBytes } from '../../format/sha256.ts'
@@ -63,7 +64,7 @@ export class MetadataProjection implements Projection {
         // Recovery may have lost the end of a fork's commit.
         if (record.commit.first !== this.#hidden) this.#showFork()
         this.#applyOne(record)
-        if (record.position === record.commit.first + record.commit.count - 1) this.#showFork()
+        if (endsCommit(record)) this.#showFork()
       }
       this.#writeDeltas()
       this.#writeCheckpoint(batch)
@@ -142,7 +143,7 @@ export class MetadataProjection implements Projection {
    */
   #rememberKey(record: OperationRecord): void {
     const { idempotencyKey, first, count, committedAt } = record.commit
-    if (idempotencyKey === null || record.position !== first + count - 1) return
+    if (idempotencyKey === null || !endsCommit(record)) return
     const { tenant, database, collection } = this.#subjectOf(record)
     this.#statements.rememberKey.run(tenant, database, idempotencyKey, collection, first, count, committedAt)
   }

@@ -10,9 +10,9 @@
  */
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import hnswlib, { type HierarchicalNSW } from 'hnswlib-node'
 import { AnnalsError, messageOf } from '../../errors.ts'
+import { inTurns } from '../../turns.ts'
 import type { Space } from '../../types.ts'
 import { distanceAt, rowOf, type Selection, scan, type VectorTable } from './distance.ts'
 import { checkInSteps, graphSpace, type HnswVectors, readVectorsInSteps } from './hnsw-file.ts'
@@ -241,15 +241,6 @@ export async function readSegmentFile(
     throw error instanceof AnnalsError ? error : damaged(source.file, messageOf(error), error)
   } finally {
     await handle?.close()
-  }
-}
-
-/** Runs the steps with a turn of the event loop between them. */
-async function inTurns<Result>(steps: Generator<void, Result>): Promise<Result> {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-    await nextTurn()
   }
 }
 
