@@ -6,7 +6,8 @@ import type { Point } from '../types.ts'
 /**
  * The position that a point of the past stands for: of a Date, the last commit at or before it; a position
  * inside a commit stands for the commit before, because no half of a commit was ever visible.
- * `newest` is the newest position that reads can see; beyond it, `position_not_reached` is thrown.
+ * `newest` is the newest position that reads can see; beyond it, `position_not_reached` is thrown, which does not
+ * tell it: the caller may see a part of the store only.
  */
 export async function resolvePoint(
   log: OperationLog,
@@ -22,7 +23,7 @@ async function lastCommitEnd(log: OperationLog, newest: number, position: number
   if (position > newest)
     throw new AnnalsError(
       'position_not_reached',
-      `Position ${position} lies ahead; the newest is ${newest}.`,
+      `Position ${position} lies ahead of the newest one.`,
       {
         hint: 'A write answers with its position: await it, then ask as of that position.',
       },

@@ -137,7 +137,7 @@ async function* readChanges(
   if (after > projector.position)
     throw new AnnalsError(
       'position_not_reached',
-      `Changes after ${after} were asked for; the newest is ${projector.position}.`,
+      `Changes after ${after} were asked for, which lies ahead of the newest one.`,
     )
   try {
     do {

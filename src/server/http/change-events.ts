@@ -1,6 +1,8 @@
 import type { ChangeFeed, ChangeOptions } from '../../readers/changes.ts'
+import type { Identity } from '../access/access.ts'
 import { describeError, wrongValue } from './http-error.ts'
 import type { Call } from './route.ts'
+import { isVisibleTo } from './store-wide.ts'
 import { eventOf } from './streams.ts'
 
 /** Tells the client, and whatever stands between, that the connection lives. */
@@ -16,10 +18,12 @@ export function changeEvents(
 ): AsyncGenerator<string, void, undefined> {
   const live = query.flag('live') ?? true
   const after = lastEventId(request.headers['last-event-id']) ?? query.integer('after') ?? 0
-  return told(open({ after, live, signal }), { live, heartbeatMs: server.heartbeatMs, signal })
+  const { identity } = request
+  return told(open({ after, live, signal }), { identity, live, heartbeatMs: server.heartbeatMs, signal })
 }
 
 interface Telling {
+  identity: Identity | null
   live: boolean
   heartbeatMs: number
   signal: AbortSignal
@@ -27,7 +31,7 @@ interface Telling {
 
 async function* told(
   feed: ChangeFeed,
-  { live, heartbeatMs, signal }: Telling,
+  { identity, live, heartbeatMs, signal }: Telling,
 ): AsyncGenerator<string, void, undefined> {
   const changes = feed[Symbol.asyncIterator]()
   // At once, so that the client knows that it is connected.
@@ -40,7 +44,7 @@ async function* told(
         continue
       }
       if (item.done === true) break
-      yield eventOf('change', item.value, item.value.position)
+      if (isVisibleTo(identity, item.value)) yield eventOf('change', item.value, item.value.position)
       next = changes.next()
     }
     if (!live && !signal.aborted) yield eventOf('end', {})

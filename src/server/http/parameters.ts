@@ -10,8 +10,12 @@ const uint32Max = 0xffff_ffff
 export class Parameters {
   readonly #given: Readonly<Record<string, unknown>>
 
-  constructor(given: unknown) {
+  readonly #tags: boolean
+
+  /** `tags`: whether points may be named by tags, which belong to the whole store. */
+  constructor(given: unknown, { tags }: { tags: boolean }) {
     this.#given = (given ?? {}) as Record<string, unknown>
+    this.#tags = tags
   }
 
   /** Refuses parameters that are not listed: an option that would be ignored is an error. */
@@ -67,13 +71,23 @@ export class Parameters {
     throw wrongValue(`${name}: must be one of ${known.join(', ')}, got ${show(text)}`)
   }
 
-  /** A position, an instant or a tag. */
+  /** A position, an instant, or a tag where the caller may see them; else `forbidden`, whether there is such a tag or not. */
   point(name: string): Point | undefined {
     const text = this.text(name)
-    return text === undefined ? undefined : parsePoint(text)
+    if (text === undefined) return undefined
+    const point = parsePoint(text)
+    if (this.#tags || typeof point !== 'string') return point
+    throw new AnnalsError(
+      'forbidden',
+      `${name}: tags belong to the whole store, which is not for you to see.`,
+      {
+        hint: 'Give a position (123) or an ISO 8601 date or date-time (2026-03-01T12:00:00Z).',
+      },
+    )
   }
 
   requiredPoint(name: string): Point {
-    return parsePoint(this.required(name))
+    this.required(name)
+    return this.point(name)!
   }
 }

@@ -11,6 +11,7 @@ import { HttpError } from './http-error.ts'
 import { parseBody } from './json.ts'
 import { Parameters } from './parameters.ts'
 import type { Call, Route } from './route.ts'
+import { seesStore } from './store-wide.ts'
 import { writeContext } from './write-context.ts'
 
 const streamTypes = [linesType, eventsType, bytesType]
@@ -63,7 +64,7 @@ function isStream({ endless, success: { type } }: Route): boolean {
 }
 
 function callOf(route: Route, server: ServerContext, request: FastifyRequest, signal: AbortSignal): Call {
-  const query = new Parameters(request.query)
+  const query = new Parameters(request.query, { tags: seesStore(request.identity) })
   if (route.strict === true) query.only(Object.keys(route.query ?? {}))
   return {
     server,

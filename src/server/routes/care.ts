@@ -18,6 +18,7 @@ import { json, linesType } from '../http/answer.ts'
 import { placeOf } from '../http/context.ts'
 import { liveCollection } from '../http/reading.ts'
 import type { Route } from '../http/route.ts'
+import { seesStore } from '../http/store-wide.ts'
 import { job } from '../http/streams.ts'
 import { collectionUrl, databaseUrl } from './common.ts'
 
@@ -92,7 +93,7 @@ export const careRoutes: readonly Route[] = [
     handle: async ({ server, request, params, body, write }) => {
       const given = only(body, ['retention', 'collection'])
       const collection = optional(text)(given.collection, 'collection')
-      if (collection === null && request.identity !== null && request.identity.tenant !== null)
+      if (collection === null && !seesStore(request.identity))
         throw new AnnalsError(
           'forbidden',
           'The retention of the whole store is not for the admin of a tenant.',

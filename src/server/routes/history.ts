@@ -1,5 +1,6 @@
 /** What Chroma has not: the past, what changed, who did it. */
 
+import type { LogLine } from '../../audit/log-entries.ts'
 import type { OperationType } from '../../types.ts'
 import { diffHeaders } from '../../wire/write-headers.ts'
 import { filterOptions, possibleIds, queryPayload } from '../chroma/record-payloads.ts'
@@ -8,6 +9,7 @@ import { changeEvents } from '../http/change-events.ts'
 import { placeOf } from '../http/context.ts'
 import { liveCollection, readableCollection } from '../http/reading.ts'
 import type { Call, JsonSchema, Route } from '../http/route.ts'
+import { isVisibleTo } from '../http/store-wide.ts'
 import { events, lines } from '../http/streams.ts'
 import { asOfParameter, collectionUrl, databaseUrl, pointSchema } from './common.ts'
 
@@ -148,7 +150,7 @@ export const historyRoutes: readonly Route[] = [
         type: query.texts('type') as OperationType[] | undefined,
       }
       const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-      return lines(scoped(call).log(options))
+      return lines(visible(call, scoped(call).log(options)))
     },
   },
   {
@@ -179,6 +181,10 @@ export const historyRoutes: readonly Route[] = [
 
 function scoped({ server, params }: Call) {
   return server.store.client.scope(placeOf(params))
+}
+
+async function* visible({ request }: Call, log: AsyncIterable<LogLine>): AsyncGenerator<LogLine> {
+  for await (const line of log) if (isVisibleTo(request.identity, line)) yield line
 }
 
 /** The two points of a difference, as positions; the answer names them. */
