@@ -21,13 +21,9 @@ export async function resolvePoint(
 
 async function lastCommitEnd(log: OperationLog, newest: number, position: number): Promise<number> {
   if (position > newest)
-    throw new AnnalsError(
-      'position_not_reached',
-      `Position ${position} lies ahead of the newest one.`,
-      {
-        hint: 'A write answers with its position: await it, then ask as of that position.',
-      },
-    )
+    throw new AnnalsError('position_not_reached', `Position ${position} lies ahead of the newest one.`, {
+      hint: 'A write answers with its position: await it, then ask as of that position.',
+    })
   if (position === 0 || position === newest) return position
   const { commit } = await log.read(position)
   return wholeUntil(position, commit)
