@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { SegmentRow } from '../projections/metadata/manifest.ts'
 import type { SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
-import type { BuiltSegment, SegmentBuild, SegmentBuilders } from '../projections/vectors/segment-builder.ts'
+import type { BuiltSegment, SegmentBuild } from '../projections/vectors/segment-build.ts'
+import type { SegmentBuilders } from '../projections/vectors/segment-builders.ts'
 import type { HnswConfiguration } from '../types.ts'
 
 /** What a segment is built for. */

@@ -7,14 +7,12 @@ import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { SealedSegment } from '../../src/projections/vectors/sealed-segment.ts'
-import {
-  buildSegment,
-  type SegmentBuild,
-  SegmentBuilders,
-} from '../../src/projections/vectors/segment-builder.ts'
+import { buildSegment, type SegmentBuild } from '../../src/projections/vectors/segment-build.ts'
+import { SegmentBuilders } from '../../src/projections/vectors/segment-builders.ts'
 import { built, folder, recipe } from './segment-support.ts'
 
-const builderUrl = pathToFileURL(resolve('dist/projections/vectors/segment-builder.js')).href
+const buildUrl = pathToFileURL(resolve('dist/projections/vectors/segment-build.js')).href
+const buildersUrl = pathToFileURL(resolve('dist/projections/vectors/segment-builders.js')).href
 
 describe('builds that cannot be written fail cleanly', () => {
   function failed(file: string): object {
@@ -104,7 +102,8 @@ describe('builds that cannot be written fail cleanly', () => {
 /** Runs the code in a process of its own, after a small matrix to build from. */
 function runChild(code: string, prefix: string[] = []): { status: number | null; stdout: string } {
   const script = `
-    import { buildSegment, SegmentBuilders } from '${builderUrl}'
+    import { buildSegment } from '${buildUrl}'
+    import { SegmentBuilders } from '${buildersUrl}'
     const build = (file, count) => {
       const matrix = new Float32Array(new SharedArrayBuffer(count * 64)).map(() => Math.random())
       const shared = new Float32Array(new SharedArrayBuffer(count * 64))

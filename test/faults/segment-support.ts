@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect } from 'vitest'
 import { prepare, type VectorTable } from '../../src/projections/vectors/distance.ts'
 import { type HnswVectors, readVectorsInSteps } from '../../src/projections/vectors/hnsw-file.ts'
 import type { SealedSegmentSource } from '../../src/projections/vectors/sealed-segment.ts'
-import { buildSegment, type SegmentBuild } from '../../src/projections/vectors/segment-builder.ts'
+import { buildSegment, type SegmentBuild } from '../../src/projections/vectors/segment-build.ts'
 import type { Space } from '../../src/types.ts'
 
 export let folder = ''

@@ -8,7 +8,7 @@ import {
   buildSegment,
   type RowSource,
   type SegmentBuild,
-} from '../../src/projections/vectors/segment-builder.ts'
+} from '../../src/projections/vectors/segment-build.ts'
 import { randomFrom } from '../portability/support.ts'
 
 const dimension = 16

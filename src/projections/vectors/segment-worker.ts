@@ -15,7 +15,7 @@ import hnswlib from 'hnswlib-node'
 import { messageOf } from '../../errors.ts'
 import { readFully, removeIfPossible, syncFolder, temporarySuffix } from '../../files.ts'
 import { checkHnswFile, elementOf, firstDifference, graphSeed, graphSpace } from './hnsw-file.ts'
-import { control, type SegmentMessage, type SegmentReply, type SegmentTask } from './segment-builder.ts'
+import { control, type SegmentMessage, type SegmentReply, type SegmentTask } from './segment-build.ts'
 
 /** Bytes that are read and hashed at a time; one call takes less than 2 GiB. */
 const chunkBytes = 64 * 1024 * 1024
