@@ -22,8 +22,7 @@ export async function importInto(
 ): Promise<ImportReport> {
   const { importCollection } = await import('../index.ts')
   const { batchSize, skipBad, format, mode } = options
-  const total =
-    typeof source === 'string' ? (statSync(source, { throwIfNoEntry: false })?.size ?? null) : null
+  const total = typeof source === 'string' ? sizeOf(source) : null
   const target: ImportTarget = {
     name,
     add: async (records, write) => (await collection()).add(records, write),
@@ -46,6 +45,12 @@ export async function importInto(
   await collection()
   session.progress.end()
   return report
+}
+
+/** Bytes of a file; `null` for what is none, such as a pipe. */
+function sizeOf(source: string): number | null {
+  const found = statSync(source, { throwIfNoEntry: false })
+  return found?.isFile() === true ? found.size : null
 }
 
 /** Tells what an import did; bad records that were left out are findings. */
