@@ -184,7 +184,7 @@ export const commandGroups: readonly { heading: string; commands: readonly Comma
       },
       {
         name: 'inspect',
-        summary: "show the anatomy of a store's folder, without opening the store",
+        summary: "show what lies where in a store's folder, without opening it",
         load: async () => (await import('./commands/inspect.ts')).inspect,
       },
       {

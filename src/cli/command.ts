@@ -21,6 +21,11 @@ export function storeCommand(name: string, help: CommandHelp): Command {
   return addOutput(addScope(addServer(addPath(bareCommand(name, help)))))
 }
 
+/** A command that works on the folder of a store, not on the store. `what` is said of the folder. */
+export function folderCommand(name: string, help: CommandHelp, what?: string): Command {
+  return addOutput(addPath(bareCommand(name, help), what))
+}
+
 /** A command that works on the store above its databases. */
 export function wholeStoreCommand(name: string, help: CommandHelp): Command {
   return addOutput(addServer(addPath(bareCommand(name, help))))

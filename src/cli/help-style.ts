@@ -9,6 +9,7 @@ export const helpStyle: HelpConfiguration = {
     const [, about, known = ''] = /^(.*?)( \(default: .*\))?$/.exec(description)!
     return `${about}${choices}${known}${fallback}${envVar === undefined ? '' : ` [${envVar}]`}`
   },
+  argumentDescription: ({ description }: Argument) => description,
   groupItems: <T extends Command | Option | Argument>(
     all: T[],
     visible: T[],
@@ -16,7 +17,8 @@ export const helpStyle: HelpConfiguration = {
   ) => {
     const isOwn = (item: T) => headingOf(item) === 'Options:'
     const groups = new Map<string, T[]>()
-    for (const item of [...all.filter(isOwn), ...all]) groups.set(headingOf(item), [])
+    // Help is an option of its own, and stands in no list of them.
+    for (const item of [...visible.filter(isOwn), ...all]) groups.set(headingOf(item), [])
     for (const item of visible) groups.set(headingOf(item), [...(groups.get(headingOf(item)) ?? []), item])
     return groups
   },

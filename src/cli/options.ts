@@ -88,9 +88,10 @@ const storeGroup = 'Which store:'
 const outputGroup = 'How it is told:'
 const writeGroup = 'What the log notes down:'
 
-export function addPath(command: Command): Command {
+/** `what` stands there, where it is not a store yet. */
+export function addPath(command: Command, what = 'the folder of a store'): Command {
   return command.addOption(
-    new Option('--path <folder>', 'the folder of a store (default: ./annals-data)')
+    new Option('--path <folder>', `${what} (default: ./annals-data)`)
       .env('ANNALS_PATH')
       .helpGroup(storeGroup),
   )
@@ -98,14 +99,24 @@ export function addPath(command: Command): Command {
 
 export function addServer(command: Command): Command {
   const add = (option: Option) => command.addOption(option.helpGroup(storeGroup))
-  add(new Option('--url <url>', 'a running server instead, such as http://localhost:8000').env('ANNALS_URL'))
-  add(new Option('--token-file <file>', 'its token for this user, or ANNALS_TOKEN'))
-  return add(new Option('--ca <file>', 'certificates (PEM) to trust, of a server that signs its own'))
+  add(
+    new Option(
+      '--url <url>',
+      'a running server instead of a folder, such as http://localhost:8000 (default: none)',
+    ).env('ANNALS_URL'),
+  )
+  add(new Option('--token-file <file>', 'a file with the token for that server (default: ANNALS_TOKEN)'))
+  return add(
+    new Option(
+      '--ca <file>',
+      'a PEM file of certificates to trust, for a server that signs its own (default: the well-known authorities)',
+    ),
+  )
 }
 
 export function addTenant(command: Command): Command {
   return command.addOption(
-    new Option('--tenant <name>', 'whose databases (default: default_tenant)')
+    new Option('--tenant <name>', 'the tenant (default: default_tenant)')
       .env('ANNALS_TENANT')
       .helpGroup(storeGroup),
   )
@@ -113,7 +124,7 @@ export function addTenant(command: Command): Command {
 
 export function addScope(command: Command): Command {
   return addTenant(command).addOption(
-    new Option('--database <name>', 'which of them (default: default_database)')
+    new Option('--database <name>', 'the database (default: default_database)')
       .env('ANNALS_DATABASE')
       .helpGroup(storeGroup),
   )
@@ -134,10 +145,13 @@ export function addWrite(command: Command, { keyed }: { keyed: boolean }): Comma
         .env('ANNALS_ACTOR')
         .helpGroup(writeGroup),
     )
-    .addOption(new Option('--reason <text>', 'why').helpGroup(writeGroup))
+    .addOption(new Option('--reason <text>', 'why (default: none)').helpGroup(writeGroup))
   if (!keyed) return command
   return command.addOption(
-    new Option('--idempotency-key <key>', 'a key that makes repeating it harmless').helpGroup(writeGroup),
+    new Option(
+      '--idempotency-key <key>',
+      'a key of your own: repeated with it, a write is done once (default: none)',
+    ).helpGroup(writeGroup),
   )
 }
 
@@ -148,13 +162,24 @@ export function takesAuthor(command: Command): boolean {
 
 export function addFilter(command: Command): Command {
   return command
-    .option('--where <json>', 'only records whose metadata fits, in the filter language', jsonObject)
-    .option('--where-document <json>', 'only records whose document fits', jsonObject)
-    .option('--contains <text>', 'only records whose document contains this')
+    .option(
+      '--where <json>',
+      'only records whose metadata fits, such as {"year": {"$gte": 1900}}',
+      jsonObject,
+    )
+    .option(
+      '--where-document <json>',
+      'only records whose document fits, such as {"$regex": "^Iron"}',
+      jsonObject,
+    )
+    .option('--contains <text>', 'only records whose document contains this, letter by letter')
 }
 
 export function addAsOf(command: Command): Command {
-  return command.option('--as-of <point>', 'as it stood then: a position, an ISO 8601 time, or tag:NAME')
+  return command.option(
+    '--as-of <point>',
+    'as it stood then: a position, an ISO 8601 time or tag:NAME (default: now)',
+  )
 }
 
 /** Which part of a list. */

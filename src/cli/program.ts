@@ -15,6 +15,17 @@ const environment = [
   ['NO_COLOR', 'no colours, whatever its value'],
 ] as const
 
+const examples = `
+Examples:
+  # records into a new collection, one JSON object on each line
+  annals add notes --create < notes.jsonl
+  # the nearest to a text
+  annals query notes "rusting iron"
+  # the same from a server, which annals run has started
+  annals query notes "rusting iron" --url http://localhost:8000
+  # what a command takes, with examples
+  annals query --help`
+
 /**
  * The command line. Of the commands that are not `meant` it has the names and what they do, which is all that help
  * tells of them; without `meant` it has all of them whole. What a command works with is loaded when it runs.
@@ -31,7 +42,7 @@ export async function makeProgram(
     .version(packageVersion(), '-v, --version', 'the version of annals')
     .helpOption('-h, --help', 'this help')
     .configureHelp(helpStyle)
-    .addHelpText('after', environmentHelp())
+    .addHelpText('after', `${examples}\n${environmentHelp()}`)
     .showHelpAfterError('Run annals --help, or annals <command> --help, to see what there is.')
   for (const { heading, commands } of commandGroups) {
     program.commandsGroup(heading)
@@ -40,7 +51,7 @@ export async function makeProgram(
         meant(entry.name) ? await whole(entry, interrupt) : new Command(entry.name).summary(entry.summary),
       )
   }
-  program.helpCommand('help [command]', 'the same as --help')
+  program.helpCommand('help [command]', 'show the help of a command, as its --help')
   program.exitOverride()
   for (const command of program.commands)
     command.copyInheritedSettings(program).helpOption('-h, --help', 'this help')

@@ -35,12 +35,27 @@ describe('help', () => {
     '%s says what it does, and shows it',
     (name, command) => {
       expect(command.summary()).toMatch(/^[a-z].{10,63}$/)
-      expect(command.description()).toMatch(/^[A-Z].*\.$/)
-      for (const { flags, description } of command.options) expect(description, flags).toMatch(/^.{3,}$/)
+      // In one mood: `Shows …`, where the list of commands has `show …`.
+      expect(command.description()).toMatch(/^[A-Z][a-z]+s .*\.$/)
+      const { optionDescription } = command.createHelp()
+      for (const option of command.options) {
+        expect(option.description, option.flags).toMatch(/^.{3,}$/)
+        // What restricts, and what gathers, has none.
+        if (option.required)
+          expect(optionDescription(option), option.flags).toMatch(/\(default: .+\)|^only |can be repeated/)
+      }
       for (const argument of command.registeredArguments)
         expect(argument.description, argument.name()).toMatch(/^.{3,}$/)
       let help = ''
-      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+      command.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => 80 }).outputHelp()
+      const headings = [...help.matchAll(/^([A-Z][\w ]+):$/gm)].map(([, heading]) => heading!)
+      expect(headings[0] === 'Arguments' ? headings[1] : headings[0]).toBe('Options')
+      const order = ['Which store', 'How it is told', 'What the log notes down', 'Examples']
+      expect(headings.filter((heading) => order.includes(heading))).toEqual(
+        order.filter((heading) => headings.includes(heading)),
+      )
+      const isExample = (line: string) => line.startsWith('  annals ')
+      expect(help.split('\n').filter((line) => line.length > 80 && !isExample(line))).toEqual([])
       expect(help).toMatch(new RegExp(`Examples:\n {2}# .+\n {2}annals .*${name}`))
     },
   )

@@ -20,8 +20,11 @@ export function backup(interrupt: Interrupt): Command {
     ],
   })
     .argument('<folder>', 'a new folder, or one with an earlier backup of this store')
-    .option('--from <point>', 'for a new folder: begin behind this point')
-    .option('--until <point>', 'end there; default: now')
+    .option(
+      '--from <point>',
+      'for a new folder: begin behind a position, an ISO 8601 time or tag:NAME (default: the beginning)',
+    )
+    .option('--until <point>', 'end at such a point (default: now)')
     .action(
       run<Flags, [string]>(interrupt, async (session, { from, until }, folder) => {
         const { out, signal } = session

@@ -24,8 +24,8 @@ export function changes(interrupt: Interrupt): Command {
       ['changes --collection notes --json', 'for machines, one change on each line'],
     ],
   })
-    .option('--collection <name>', 'name or UUID; default: all of the database')
-    .option('--after <position>', 'behind this position', whole(0), 0)
+    .option('--collection <name>', 'only of this one: name or UUID (default: all of the database)')
+    .option('--after <position>', 'only what came behind this position', whole(0), 0)
     .option('-f, --follow', 'go on with what is yet to come, until Ctrl-C')
     .action(
       run<Flags, []>(interrupt, async (session, { collection, after, follow = false }) => {

@@ -21,9 +21,12 @@ export function checkpoint(interrupt: Interrupt): Command {
       ['checkpoint --verify checkpoint.txt --public-key annals.pub.pem', 'is it genuine? Needs no store'],
     ],
   })
-    .option('--key <file>', 'sign with this Ed25519 key (PEM)')
-    .option('--verify <file>', 'check a note; - is standard input')
-    .option('--public-key <key>', 'for --verify: a PEM file, or a verifier key')
+    .option(
+      '--key <file>',
+      'a PEM file of the Ed25519 key to sign with (default: that of the server, if it has one)',
+    )
+    .option('--verify <file>', 'check the note in a file, - for standard input, instead (default: none)')
+    .option('--public-key <key>', 'for --verify: who signed it, a PEM file or a verifier key (default: none)')
     .action(
       run<Flags, []>(interrupt, async (session, { key, verify, publicKey }) => {
         if (verify !== undefined) return verifyNote(session, verify, publicKey)

@@ -8,6 +8,7 @@ import { metadataText } from '../values.ts'
 /** `annals collections`: what a database holds. */
 export function collections(interrupt: Interrupt): Command {
   const command = storeCommand('collections', {
+    description: 'Lists the collections of a database, oldest first, with how many records each has.',
     examples: [
       ['collections', 'of the store in ./annals-data'],
       ['collections --path ./data --as-of 2026-03-01', 'as it was on March 1'],

@@ -6,6 +6,7 @@ import { addAsOf, addFilter, type FilterFlags, type PastFlags } from '../options
 /** `annals count`: how many records there are. */
 export function count(interrupt: Interrupt): Command {
   const command = storeCommand('count', {
+    description: 'Counts the records of a collection: all of them, or those that a filter keeps.',
     examples: [
       ['count notes', 'all of them'],
       ['count notes --where \'{"topic": "iron"}\'', 'those that fit'],

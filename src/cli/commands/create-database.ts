@@ -6,6 +6,7 @@ import { addTenant, addWrite } from '../options.ts'
 /** `annals create-database`: room for collections. */
 export function createDatabase(interrupt: Interrupt): Command {
   const command = wholeStoreCommand('create-database', {
+    description: 'Makes a database in a tenant. Other commands work in it with --database.',
     examples: [
       ['create-database search', 'in the default tenant'],
       ['create-database search --tenant acme', 'in another one'],

@@ -8,7 +8,8 @@ export function createTenant(interrupt: Interrupt): Command {
   const command = wholeStoreCommand('create-tenant', {
     description: 'Makes a tenant. It has no database yet: annals create-database makes one.',
     examples: [
-      ['create-tenant acme', 'then: annals create-database search --tenant acme'],
+      ['create-tenant acme', 'one more'],
+      ['create-database search --tenant acme', 'a database in it'],
       ['create-tenant acme --url http://localhost:8000', 'on a server; takes an admin'],
     ],
   }).argument('<name>', 'of the tenant')

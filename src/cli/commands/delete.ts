@@ -21,7 +21,7 @@ export function deleteCommand(interrupt: Interrupt): Command {
   })
     .argument('<collection>', 'name or UUID')
     .argument('[ids...]', 'only these')
-    .option('-n, --limit <count>', 'at most so many', whole(1))
+    .option('-n, --limit <count>', 'at most so many of what fits (default: all)', whole(1))
   return addWrite(addFilter(command), { keyed: true }).action(
     run<Flags, [string, string[]]>(interrupt, async (session, flags, name, ids) => {
       const collection = await session.collection(name)

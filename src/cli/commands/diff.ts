@@ -22,8 +22,8 @@ export function diff(interrupt: Interrupt): Command {
     ],
   })
     .argument('<from>', 'the earlier point')
-    .argument('[to]', 'the later point; default: now')
-    .option('--collection <name>', 'name or UUID; default: all of the database')
+    .argument('[to]', 'the later point (default: now)')
+    .option('--collection <name>', 'only this one: name or UUID (default: all of the database)')
     .option('--summary', 'only how many of which kind')
     .action(
       run<Flags, [string, string | undefined]>(interrupt, async (session, flags, from, to) => {

@@ -27,7 +27,10 @@ export function erase(interrupt: Interrupt): Command {
     .argument('<collection>', 'name or UUID')
     .argument('<ids...>', 'of the records')
     .option('--forks', 'erase in other collections of the fork family, too, where they hold the same content')
-    .option('--certificate <file>', 'write the certificate there; annals proof --verify checks it')
+    .option(
+      '--certificate <file>',
+      'write the certificate into this file, for annals proof --verify (default: none)',
+    )
   return addWrite(addYes(command), { keyed: true }).action(
     run<Flags, [string, string[]]>(
       interrupt,

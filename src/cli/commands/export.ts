@@ -14,7 +14,7 @@ interface Flags extends FilterFlags, PastFlags {
 /** `annals export`: records into a file. */
 export function exportCommand(interrupt: Interrupt): Command {
   const command = storeCommand('export', {
-    description: `Writes the records of a collection to a file as ${exportFormats.join(', ')}, all as of one position. The file appears when it is whole. Without a file, or with -, it goes to standard output.`,
+    description: `Writes the records of a collection to a file as ${exportFormats.slice(0, -1).join(', ')} or ${exportFormats.at(-1)}, all as of one position. The file appears when it is whole. Without a file, or with -, it goes to standard output.`,
     examples: [
       ['export notes notes.parquet', 'the format is known by the name'],
       ['export notes --format csv --no-embeddings | head', 'to standard output'],
@@ -22,8 +22,8 @@ export function exportCommand(interrupt: Interrupt): Command {
     ],
   })
     .argument('<collection>', 'name or UUID')
-    .argument('[file]', 'default: standard output')
-    .option('--format <format>', `${exportFormats.join(', ')}; default: by the name, else jsonl`)
+    .argument('[file]', 'the file to write, - for standard output (default: -)')
+    .option('--format <format>', `${exportFormats.join(', ')} (default: by the name, else jsonl)`)
     .option('--no-embeddings', 'without vectors')
     .option('--batch-size <count>', 'records in memory at once', whole(1), 1000)
   return addAsOf(addFilter(command)).action(

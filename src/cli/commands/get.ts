@@ -32,7 +32,7 @@ export function get(interrupt: Interrupt): Command {
     .argument('[ids...]', 'only these')
     .option(
       '-n, --limit <count>',
-      `at most so many (default: ${shownMax} in a table, all with --json)`,
+      `at most so many (default: ${shownMax} for people, all with --json)`,
       whole(1),
     )
   return addAsOf(addFilter(addOffset(command).option('--embeddings', 'vectors, too'))).action(

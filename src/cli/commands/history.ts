@@ -14,6 +14,8 @@ interface Flags extends PastFlags {
 /** `annals history`: every version of one record. */
 export function history(interrupt: Interrupt): Command {
   const command = storeCommand('history', {
+    description:
+      'Shows every version of a record, oldest first: what changed, by whom, when and why. Of an id that was never there it says so, with exit code 1.',
     examples: [
       ['history notes planet-pluto', 'oldest first'],
       ['history notes planet-pluto --newest-first', 'the other way round'],

@@ -34,17 +34,29 @@ export function importCommand(interrupt: Interrupt): Command {
     ],
   })
     .argument('<source>', 'a file, - for standard input, a folder of Chroma, or the URL of a Chroma server')
-    .argument('[collection]', 'name or UUID; not for Chroma')
-    .option('--format <format>', `${importFormats.join(', ')}; default: by the name`)
+    .argument('[collection]', 'name or UUID; not for Chroma, whose collections keep their names')
+    .option('--format <format>', `${importFormats.join(', ')} (default: by the name)`)
     .option('--add-only', 'leave records that exist instead of changing them')
     .option('--batch-size <count>', 'records in one transaction', whole(1), 1000)
     .option('--skip-bad', 'leave out records that are wrong, and tell them at the end')
     .optionsGroup('From Chroma:')
-    .option('--only <collection>', 'only this collection; can be repeated', gathered)
+    .option(
+      '--only <collection>',
+      'only the collection of this name (default: all); can be repeated',
+      gathered,
+    )
     .option('--into-existing', 'go on with collections that are there already')
     .option('--dry-run', 'read and check everything, write nothing')
-    .option('--chroma-tenant <name>', 'whose collections; can be repeated', gathered)
-    .option('--chroma-header <header>', 'for a server: "x-chroma-token: …"; can be repeated', gathered)
+    .option(
+      '--chroma-tenant <name>',
+      'whose collections (default: all in a folder, your own on a server); can be repeated',
+      gathered,
+    )
+    .option(
+      '--chroma-header <header>',
+      'for a server: a header, such as "x-chroma-token: …" (default: none); can be repeated',
+      gathered,
+    )
     .optionsGroup('Options:')
   return addWrite(addCreation(command), { keyed: true }).action(
     run<Flags, [string, string | undefined]>(interrupt, async (session, flags, source, name) => {

@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import type { FolderReport, FolderSegment, FolderTables } from '../../index.ts'
-import { plainCommand, run } from '../command.ts'
+import { folderCommand, run } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
-import { addPath } from '../options.ts'
 import type { Output } from '../output.ts'
 import { checkHoldsStore, defaultFolder } from '../store-folder.ts'
 import { amount, bytesText, countText } from '../units.ts'
@@ -13,7 +12,7 @@ interface Flags {
 
 /** `annals inspect`: what lies where in a folder. */
 export function inspect(interrupt: Interrupt): Command {
-  const command = plainCommand('inspect', {
+  const command = folderCommand('inspect', {
     description:
       "Shows the anatomy of a store's folder: what lies where, sizes, collections, segments, versions. It does not open the store, locks nothing and changes nothing, so it may be used while a server runs on the folder, and on a damaged one. What the log holds, annals stats and annals verify tell.",
     examples: [
@@ -21,8 +20,8 @@ export function inspect(interrupt: Interrupt): Command {
       ['inspect /var/lib/annals', 'of a running server'],
       ['inspect ./data --json | jq .parts', 'for machines'],
     ],
-  }).argument('[folder]', 'default: --path')
-  return addPath(command).action(
+  }).argument('[folder]', 'the folder of a store (default: --path)')
+  return command.action(
     run<Flags, [string | undefined]>(interrupt, async ({ out }, { path }, folder = path) => {
       checkHoldsStore(folder)
       const { inspectFolder } = await import('../../index.ts')

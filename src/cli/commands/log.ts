@@ -26,7 +26,7 @@ const pageRows = 200
 /** `annals log`: the operation log as a person reads it. */
 export function log(interrupt: Interrupt): Command {
   return storeCommand('log', {
-    description: `Reads the operation log of a database, oldest first: the newest ${shownMax} operation records, unless --last, --after or --until says otherwise; with --json all of them.`,
+    description: `Reads the operation log of a database, oldest first: the newest ${shownMax} operation records, unless --last, --after or --until says otherwise; with --json all of them. --after a position inside a write goes on with the rest of it.`,
     examples: [
       ['log', `the newest ${shownMax} operation records`],
       ['log --after 0 | less -S', 'from the beginning'],
@@ -35,13 +35,21 @@ export function log(interrupt: Interrupt): Command {
       ['log --type delete --type erase --json', 'for machines'],
     ],
   })
-    .option('-n, --last <count>', 'only the newest so many', whole(1))
-    .option('--after <point>', 'behind a position, an ISO 8601 time or tag:NAME')
-    .option('--until <point>', 'up to there, and with it')
-    .option('--collection <name>', 'name or UUID; deleted ones are found, too')
-    .option('--id <id>', 'of a record')
-    .option('--by-actor <name>', 'who was responsible')
-    .option('--type <type>', 'add, update, delete, create-collection, vacuum, …; can be repeated', gathered)
+    .option(
+      '-n, --last <count>',
+      `only the newest so many (default: ${shownMax} for people, all with --json)`,
+      whole(1),
+    )
+    .option('--after <point>', 'only what came behind a position, an ISO 8601 time or tag:NAME')
+    .option('--until <point>', 'only what came up to such a point, and with it (default: now)')
+    .option('--collection <name>', 'only of this one: name or UUID, also of one that was deleted')
+    .option('--id <id>', 'only of the record with this id')
+    .option('--by-actor <name>', 'only what this actor was responsible for')
+    .option(
+      '--type <type>',
+      'only this type: add, update, delete, create-collection, vacuum, …; can be repeated',
+      gathered,
+    )
     .action(
       run<Flags, []>(interrupt, async (session, flags) => {
         const { out, signal } = session

@@ -36,14 +36,24 @@ export function proof(interrupt: Interrupt): Command {
     ],
   })
     .argument('[position]', 'of the operation record', whole(1))
-    .option('--size <count>', 'in the log as it was with so many operation records; default: now', whole(1))
+    .option('--size <count>', 'in the log as it was with so many operation records (default: all)', whole(1))
     .option('--content', 'with what was written, not only who and when')
-    .option('--since <position>', 'prove that the log continues the one up to here', whole(1))
-    .option('--verify <file>', 'check a proof; - is standard input')
-    .option('--checkpoint <file>', 'for --verify: the signed note to trust')
-    .option('--public-key <key>', 'whose note: a PEM file, or a verifier key')
-    .option('--trust <head>', 'for --verify: the log to trust, as SIZE:ROOT')
-    .option('--trust-earlier <head>', 'for --verify of a proof with --since: the earlier log, as SIZE:ROOT')
+    .option(
+      '--since <position>',
+      'prove that the log continues the one up to here, instead (default: none)',
+      whole(1),
+    )
+    .option('--verify <file>', 'check the proof in a file, - for standard input, instead (default: none)')
+    .option('--checkpoint <file>', 'for --verify: the file of the signed note to trust (default: none)')
+    .option(
+      '--public-key <key>',
+      'for --checkpoint: who signed it, a PEM file or a verifier key (default: none)',
+    )
+    .option('--trust <head>', 'for --verify: the log to trust, as SIZE:ROOT (default: that of --checkpoint)')
+    .option(
+      '--trust-earlier <head>',
+      'for --verify of a proof by --since: the earlier log, as SIZE:ROOT (default: none)',
+    )
     .action(
       run<Flags, [number | undefined]>(interrupt, async (session, flags, position) => {
         if (flags.verify !== undefined) return verify(session, flags, flags.verify)

@@ -17,6 +17,8 @@ interface Flags extends FilterFlags, PastFlags {
 /** `annals query`: the nearest records. */
 export function query(interrupt: Interrupt): Command {
   const command = storeCommand('query', {
+    description:
+      'Finds the records nearest to a text or a vector, or to several of them, and how far away they are: the smaller the distance, the nearer.',
     examples: [
       ['query notes "rusting iron"', 'by text, with the embedding function of the collection'],
       ['query notes --vector "[0.1, 0.9]" -n 3', 'by vector'],
@@ -26,7 +28,11 @@ export function query(interrupt: Interrupt): Command {
   })
     .argument('<collection>', 'name or UUID')
     .argument('[texts...]', 'one query each')
-    .option('--vector <json>', 'a query as a JSON array of numbers; can be repeated', vectors)
+    .option(
+      '--vector <json>',
+      'a query as a JSON array of numbers, instead of texts; can be repeated',
+      vectors,
+    )
     .option('-n, --n-results <count>', 'neighbours of each query', whole(1), 10)
     .option('--id <id>', 'only among these records; can be repeated', gathered)
     .option('--embeddings', 'vectors, too')

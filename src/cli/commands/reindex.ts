@@ -20,7 +20,11 @@ export function reindex(interrupt: Interrupt): Command {
     ],
   })
     .argument('<collection>', 'name or UUID')
-    .option('--hnsw <name=value>', 'an HNSW option, such as max_neighbors=32; can be repeated', hnswOptions)
+    .option(
+      '--hnsw <name=value>',
+      'another HNSW option, such as max_neighbors=32 (default: as they are); can be repeated',
+      hnswOptions,
+    )
     .option(
       '--recall-min <share>',
       'the smallest recall that is accepted, 0 to 1 (default: 0.9)',

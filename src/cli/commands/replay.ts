@@ -27,9 +27,17 @@ export function replay(interrupt: Interrupt): Command {
   })
     .argument('<source>', 'the folder of a store or of a backup')
     .argument('<target>', 'a new folder, or one that an earlier replay has begun')
-    .option('--until <point>', 'a position or an ISO 8601 time')
-    .option('--collection <name>', 'only this one; can be repeated', gathered)
-    .option('--hnsw <name=value>', 'another HNSW option, such as space=cosine; can be repeated', hnswOptions)
+    .option('--until <point>', 'up to a position or an ISO 8601 time (default: the end)')
+    .option(
+      '--collection <name>',
+      'only the collection of this name (default: all); can be repeated',
+      gathered,
+    )
+    .option(
+      '--hnsw <name=value>',
+      'another HNSW option, such as space=cosine (default: as they are); can be repeated',
+      hnswOptions,
+    )
     .option('--build-indexes', 'build the graphs now, not when the store is opened')
     .action(
       run<Flags, [string, string]>(interrupt, async (session, flags, source, target) => {

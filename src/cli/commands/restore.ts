@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import { plainCommand, run } from '../command.ts'
+import { folderCommand, run } from '../command.ts'
 import type { Interrupt } from '../interrupt.ts'
-import { addPath } from '../options.ts'
 import { checkExists, defaultFolder } from '../store-folder.ts'
 import { amount, bytesText } from '../units.ts'
 
@@ -14,20 +13,24 @@ interface Flags {
 
 /** `annals restore`: a new store of a backup. */
 export function restore(interrupt: Interrupt): Command {
-  const command = plainCommand('restore', {
-    description:
-      'Makes a new store of a backup, up to its end or to a point before. Every file and every frame is checked. Nothing is ever restored over a store; an interrupted restore leaves nothing and is repeated.',
-    examples: [
-      ['restore ./backups/notes --path ./restored', 'all of it'],
-      ['restore ./backups/notes --path ./restored --until 2026-03-01 --dry-run', 'what would be done'],
-      ['restore ./backups/full ./backups/monday --path ./restored', 'backups that continue each other'],
-    ],
-  })
+  const command = folderCommand(
+    'restore',
+    {
+      description:
+        'Makes a new store of a backup, up to its end or to a point before. Every file and every frame is checked. Nothing is ever restored over a store; an interrupted restore leaves nothing and is repeated.',
+      examples: [
+        ['restore ./backups/notes --path ./restored', 'all of it'],
+        ['restore ./backups/notes --path ./restored --until 2026-03-01 --dry-run', 'what would be done'],
+        ['restore ./backups/full ./backups/monday --path ./restored', 'backups that continue each other'],
+      ],
+    },
+    'where the new store is made',
+  )
     .argument('<backups...>', 'the folder of a backup, or several that continue each other')
-    .option('--until <point>', 'a position or an ISO 8601 time')
+    .option('--until <point>', 'up to a position or an ISO 8601 time (default: the end)')
     .option('--dry-run', 'only say what would be done')
     .option('--build-indexes', 'build the graphs now, not when the store is opened')
-  return addPath(command).action(
+  return command.action(
     run<Flags, [string[]]>(interrupt, async (session, flags, backups) => {
       const { out, signal } = session
       const { until, dryRun = false, buildIndexes = false, path = defaultFolder } = flags

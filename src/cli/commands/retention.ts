@@ -29,16 +29,16 @@ export function retention(interrupt: Interrupt): Command {
     ],
   })
     .addOption(
-      new Option('--days <count>', 'set: for so many days')
+      new Option('--days <count>', 'set: keep them for so many days, 0 to 36525 (default: as it is)')
         .argParser(whole(0))
         .conflicts(['versions', 'forever']),
     )
     .addOption(
-      new Option('--versions <count>', 'set: the newest so many of each record')
+      new Option('--versions <count>', 'set: keep the newest so many of each record (default: as it is)')
         .argParser(whole(1))
         .conflicts(['days', 'forever']),
     )
-    .option('--forever', 'set: all of them')
+    .option('--forever', 'set: keep all of them')
     .option('--collection <name>', 'name or UUID (default: the whole store)')
   return addWrite(command, { keyed: false }).action(
     run<Flags, []>(interrupt, async (session, flags) => {

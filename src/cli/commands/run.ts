@@ -19,7 +19,7 @@ export function run(interrupt: Interrupt): Command {
       ['run --config annals.yaml', 'as a file says'],
       ['run --host 0.0.0.0 --auth-file users.yaml --tls-cert cert.pem --tls-key key.pem', 'for others, too'],
     ],
-  }).option('--config <file>', 'YAML or JSON file with these settings, or ANNALS_CONFIG')
+  }).option('--config <file>', 'YAML or JSON file with these settings (default: none) [ANNALS_CONFIG]')
   for (const setting of settings) if (setting.isSecret !== true) command.addOption(optionOf(setting))
   command.addHelpText('after', secondNames())
   return command.action(
@@ -48,13 +48,14 @@ function secondNames(): string {
 Environment and file:
   --limits-body-bytes is also ANNALS_LIMITS_BODY_BYTES, and in a file bodyBytes
   below limits; so it is with every setting. What others must not read stands
-  there alone: ${secrets.join(', ')}.`
+  there alone: ${secrets.join(', ')}.
+  Bytes take a unit, such as 64MiB; ms are thousandths of a second.`
 }
 
 function optionOf(setting: Setting): Option {
   const { value, about, fallback, key } = setting
-  const taken = words[key] ?? words[value.kind] ?? 'text'
-  const known = ['none', 'false'].includes(fallback) ? '' : ` (default: ${fallback})`
+  const taken = words[key] ?? (key.endsWith('Ms') ? 'ms' : words[value.kind]) ?? 'text'
+  const known = value.kind === 'boolean' ? '' : ` (default: ${fallback})`
   const option = new Option(
     value.kind === 'boolean' ? flagOf(setting) : `${flagOf(setting)} <${taken}>`,
     `${about.replaceAll('`', '')}${known}`,
@@ -73,7 +74,7 @@ const words: Readonly<Record<string, string>> = {
   integer: 'count',
   bytes: 'bytes',
   choice: 'name',
-  list: 'list',
+  list: 'name,name',
 }
 
 const groups: Readonly<Record<string, string>> = {

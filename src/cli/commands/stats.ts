@@ -8,6 +8,8 @@ import { bytesText, countText, timeText } from '../units.ts'
 /** `annals stats`: figures of an open store. */
 export function stats(interrupt: Interrupt): Command {
   return storeCommand('stats', {
+    description:
+      'Shows figures of the store: head and root of the log, bytes on disk and in memory, and what every collection has.',
     examples: [
       ['stats', 'of the store in ./annals-data'],
       ['stats --url http://localhost:8000', 'of a running server'],

@@ -23,7 +23,7 @@ export function tag(interrupt: Interrupt): Command {
     ],
   })
     .argument('[name]', 'of the tag')
-    .argument('[point]', 'a position or an ISO 8601 time; default: now')
+    .argument('[point]', 'a position or an ISO 8601 time (default: now)')
     .option('--delete', 'take the name away; what it named stays')
   return addWrite(command, { keyed: false }).action(
     run<Flags, [string | undefined, string | undefined]>(interrupt, async (session, flags, name, point) => {
