@@ -133,6 +133,15 @@ describe('the source', () => {
   test('has no import cycle, types included', () => {
     expect(cycleIn(imports)).toBeNull()
   })
+
+  test('lets the folders inside of a part know each other in one direction', () => {
+    const folders = imports.map(({ from, to }) => ({ from: dirname(from), to: dirname(to) }))
+    const inside = folders.filter(
+      ({ from, to }) => from !== to && partOf(from) === partOf(to) && from.includes('/') && to.includes('/'),
+    )
+    expect(inside.length).toBeGreaterThan(0)
+    expect(cycleIn(inside)).toBeNull()
+  })
 })
 
 describe('this checker', () => {

@@ -10,14 +10,12 @@ import { type FastifyInstance, type FastifyReply, type FastifyServerOptions, fas
 import type { ServerContext } from './http/context.ts'
 import { describeError, HttpError } from './http/http-error.ts'
 import { jsonOf } from './http/json.ts'
-import { registerRoute } from './http/register-route.ts'
 import { UnknownPaths } from './http/unknown-paths.ts'
 import { UnreadableRequests } from './http/unreadable-requests.ts'
 import { describeApi } from './openapi/openapi.ts'
+import type { ServerPlugin } from './plugins/plugin.ts'
+import { registerRoute } from './register-route.ts'
 import { routes } from './routes/index.ts'
-
-/** Adds hooks or routes to the application before its own routes are registered. */
-export type ServerPlugin = (app: FastifyInstance, context: ServerContext) => Promise<void> | void
 
 export interface AppOptions {
   /** In their order, before every route. */

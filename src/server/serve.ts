@@ -13,12 +13,8 @@ import type { Logger } from 'pino'
 import { EphemeralClient } from '../client/ephemeral-client.ts'
 import { PersistentClient } from '../client/persistent-client.ts'
 import { StoreAccess } from '../client/store-access.ts'
-import { admission } from './access/admission.ts'
-import { authentication } from './access/authentication.ts'
 import { Authenticator } from './access/authenticator.ts'
-import { browserGuard } from './access/browser-guard.ts'
-import { hostGuard } from './access/host-guard.ts'
-import { type AppOptions, buildApp, type ServerPlugin } from './app.ts'
+import { type AppOptions, buildApp } from './app.ts'
 import type { ServerLimits } from './configuration/server-limits.ts'
 import {
   checkServerOptions,
@@ -32,8 +28,13 @@ import { LoadGate } from './operation/load-gate.ts'
 import { createLogger, requestId } from './operation/logging.ts'
 import { Metrics } from './operation/metrics.ts'
 import { probePort } from './operation/port-probe.ts'
-import { requestLog } from './operation/request-log.ts'
 import { Turns } from './operation/turns.ts'
+import { admission } from './plugins/admission.ts'
+import { authentication } from './plugins/authentication.ts'
+import { browserGuard } from './plugins/browser-guard.ts'
+import { hostGuard } from './plugins/host-guard.ts'
+import type { ServerPlugin } from './plugins/plugin.ts'
+import { requestLog } from './plugins/request-log.ts'
 
 export interface RunningServer {
   /** `http://127.0.0.1:8000` */

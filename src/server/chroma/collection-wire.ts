@@ -2,10 +2,10 @@
 import type { CollectionChanges, CollectionDetails, NewCollection } from '../../client/store-access.ts'
 import type { EmbeddingFunctionConfiguration, HnswConfiguration } from '../../types.ts'
 import { wrongValue } from '../http/http-error.ts'
+import { flag, name, object, optional } from '../http/shape.ts'
 import { configurationShape, updateShape } from './configuration-wire.ts'
 import { metadata } from './metadata.ts'
 import { schemaJson, schemaPayload } from './schema-wire.ts'
-import { flag, name, object, optional } from './shape.ts'
 
 type Json = Record<string, unknown>
 

@@ -2,7 +2,7 @@
 import { AnnalsError, show } from '../../errors.ts'
 import type { EmbeddingFunctionConfiguration } from '../../types.ts'
 import { wrongShape, wrongValue } from '../http/http-error.ts'
-import { number, object, onlyKeys, optional, type Shape, settings, text, uint32 } from './shape.ts'
+import { number, object, onlyKeys, optional, type Shape, settings, text, uint32 } from '../http/shape.ts'
 
 type Json = Record<string, unknown>
 

@@ -1,7 +1,7 @@
 import { show } from '../../errors.ts'
 import { decodeVector } from '../../wire/vector.ts'
 import { wrongShape, wrongValue } from '../http/http-error.ts'
-import { anyArray } from './shape.ts'
+import { anyArray } from '../http/shape.ts'
 
 /** Rows of an add or upsert: each an array of numbers, or each base64 of little-endian float32. */
 export function embeddingRows(value: unknown, place: string): Float32Array[] {

@@ -2,7 +2,7 @@ import { show } from '../../errors.ts'
 import { isWholeFloat } from '../../metadata-form.ts'
 import type { Metadata, MetadataUpdate } from '../../types.ts'
 import { notImplemented, wrongShape } from '../http/http-error.ts'
-import { object, type Shape } from './shape.ts'
+import { object, type Shape } from '../http/shape.ts'
 
 /** Metadata of a collection or of a record that is added: no `null` in it. */
 export const metadata: Shape<Metadata> = (value, place) => checked(value, place, false) as Metadata

@@ -4,9 +4,9 @@ import { show } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import type { Include, MetadataUpdate, Where, WhereDocument } from '../../types.ts'
 import { wrongValue } from '../http/http-error.ts'
+import { list, object, oneOf, optional, type Shape, text, uint32 } from '../http/shape.ts'
 import { embeddingRows, optionalEmbeddingRows, queryRows } from './embeddings.ts'
 import { metadata, metadataUpdate } from './metadata.ts'
-import { list, object, oneOf, optional, type Shape, text, uint32 } from './shape.ts'
 
 /** One record of a write, before what belongs to one id is brought together. */
 export interface WireRecord {

@@ -5,13 +5,13 @@
 import { show } from '../../errors.ts'
 import type { HnswConfiguration } from '../../types.ts'
 import { notImplemented, wrongShape, wrongValue } from '../http/http-error.ts'
+import { flag, object, onlyKeys, optional, type Shape, text } from '../http/shape.ts'
 import {
   checkSpace,
   embeddingFunctionShape,
   schemaHnswShape,
   type WireConfiguration,
 } from './configuration-wire.ts'
-import { flag, object, onlyKeys, optional, type Shape, text } from './shape.ts'
 
 type Json = Record<string, unknown>
 

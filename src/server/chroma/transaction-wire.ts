@@ -1,7 +1,7 @@
 /** Conditional transactions on the wire: reads that name a token, and the commit of what was buffered. */
 import { wrongValue } from '../http/http-error.ts'
+import { list, object, oneOf, optional, text, uint64 } from '../http/shape.ts'
 import { columnsOf, deletePayload, recordsPayload } from './record-payloads.ts'
-import { list, object, oneOf, optional, text, uint64 } from './shape.ts'
 
 const operations = ['add', 'update', 'upsert', 'delete'] as const
 

@@ -14,7 +14,7 @@ import {
   parseHtpasswd,
   type TokenGrant,
 } from '../access/credentials.ts'
-import type { LogOptions } from '../operation/logging.ts'
+import type { LoggingOptions } from './logging-options.ts'
 import type { ServerLimits } from './server-limits.ts'
 import { parsed, settingValue } from './setting-value.ts'
 import { flagOf, type Setting, settings, variableOf } from './settings.ts'
@@ -48,7 +48,7 @@ export interface Configuration
   /** PEM. */
   tls?: { cert: string; key: string }
   limits?: Partial<ServerLimits>
-  log: LogOptions
+  log: LoggingOptions
 }
 
 /** One setting as it was found. */
@@ -152,7 +152,7 @@ function assembled(values: Values): Configuration {
   return {
     ...placeOfStore(values),
     ...(plain as Partial<Configuration>),
-    log: { level: 'info', ...(plain.log as LogOptions | undefined) },
+    log: { level: 'info', ...(plain.log as LoggingOptions | undefined) },
     ...(signingKey !== undefined && { signingKey }),
     ...(auth !== undefined && { auth }),
     ...(tls !== undefined && { tls }),

@@ -11,7 +11,7 @@ import {
   invalid,
 } from '../../validation/values.ts'
 import { type Credentials, checkCredentials } from '../access/credentials.ts'
-import type { LogOptions } from '../operation/logging.ts'
+import type { LoggingOptions } from './logging-options.ts'
 import { defaultServerLimits, type ServerLimits, serverLimitMaxima } from './server-limits.ts'
 
 /** What a server can be told. */
@@ -41,7 +41,7 @@ export interface ServerOptions extends StoreOptions {
   /** Each has a default; see `docs/guides/server.md`. */
   limits?: Partial<ServerLimits>
   /** Default: nothing is logged. */
-  log?: LogOptions
+  log?: LoggingOptions
   /** Ed25519 key (PEM or `KeyObject`) that signs checkpoints. */
   signingKey?: KeyObject | string
   /** A change feed or a job sends a sign of life after so long in silence; default 15,000. */

@@ -1,8 +1,9 @@
 /** The component schemas of the OpenAPI document, by name. */
-import { chromaCollectionSchemas } from '../chroma/openapi-collections.ts'
-import { chromaRecordSchemas } from '../chroma/openapi-records.ts'
+
 import type { JsonSchema } from '../http/route.ts'
-import { ownSchemas } from './openapi-own.ts'
+import { chromaCollectionSchemas } from './chroma-collections.ts'
+import { chromaRecordSchemas } from './chroma-records.ts'
+import { ownSchemas } from './own.ts'
 
 export const components: Readonly<Record<string, JsonSchema>> = {
   ...chromaCollectionSchemas,

@@ -4,14 +4,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { type DestinationStream, destination, type Level, type Logger, pino, stdSerializers } from 'pino'
-
-export interface LogOptions {
-  /** Default `info`; `silent` for none. */
-  level?: Level | 'silent'
-  /** Default `auto`: pretty on a terminal, else one JSON object a line. */
-  format?: 'auto' | 'json' | 'pretty'
-}
+import { type DestinationStream, destination, type Logger, pino, stdSerializers } from 'pino'
+import type { LoggingOptions } from '../configuration/logging-options.ts'
 
 /** Whatever reaches the log under one of these names is left out, however it came there. */
 const secret = [
@@ -34,7 +28,7 @@ const redact = {
 
 /** A logger to standard output, or to `target`. */
 export async function createLogger(
-  { level = 'info', format = 'auto' }: LogOptions = {},
+  { level = 'info', format = 'auto' }: LoggingOptions = {},
   target?: DestinationStream,
 ): Promise<Logger> {
   const isPretty = format === 'pretty' || (format === 'auto' && target === undefined && process.stdout.isTTY)

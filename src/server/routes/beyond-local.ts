@@ -4,11 +4,11 @@ import { validateTransaction } from '../../commands/validate-transaction.ts'
 import { plainNumbers } from '../../exact-number.ts'
 import { getAnswer, searchAnswer } from '../chroma/record-answers.ts'
 import { getOptions, getPayload } from '../chroma/record-payloads.ts'
-import { anyArray, object, oneOf, optional } from '../chroma/shape.ts'
 import { commitPayload, readToken } from '../chroma/transaction-wire.ts'
 import { json } from '../http/answer.ts'
 import { liveCollection, readableCollection } from '../http/reading.ts'
 import type { Route } from '../http/route.ts'
+import { anyArray, object, oneOf, optional } from '../http/shape.ts'
 import { asOfParameter, collectionUrl, partialParameter } from './common.ts'
 
 const read = { role: 'read', scope: 'database' } as const

@@ -3,21 +3,11 @@ import { AnnalsError } from '../../errors.ts'
 import type { Finding, VerifyLevel } from '../../maintenance/findings.ts'
 import type { Retention } from '../../types.ts'
 import { parsePoint } from '../../wire/point.ts'
-import {
-  flag,
-  list,
-  number,
-  object,
-  onlyKeys,
-  optional,
-  type Shape,
-  settings,
-  text,
-} from '../chroma/shape.ts'
 import { json, linesType } from '../http/answer.ts'
 import { placeOf } from '../http/context.ts'
 import { liveCollection } from '../http/reading.ts'
 import type { Route } from '../http/route.ts'
+import { flag, list, number, object, onlyKeys, optional, type Shape, settings, text } from '../http/shape.ts'
 import { seesStore } from '../http/store-wide.ts'
 import { job } from '../http/streams.ts'
 import { collectionUrl, databaseUrl } from './common.ts'

@@ -1,12 +1,12 @@
 import type { Scope } from '../../client/client-scope.ts'
 import { AnnalsError } from '../../errors.ts'
 import type { WriteReceipt } from '../../types.ts'
-import { name, object, text } from '../chroma/shape.ts'
 import { json } from '../http/answer.ts'
 import { placeOf } from '../http/context.ts'
 import { notImplemented } from '../http/http-error.ts'
 import type { Parameters } from '../http/parameters.ts'
 import type { Call, Route } from '../http/route.ts'
+import { name, object, text } from '../http/shape.ts'
 import { writerOf } from '../http/write-context.ts'
 import { databaseUrl, pageParameters } from './common.ts'
 

@@ -1,9 +1,9 @@
 import { collectionJson } from '../chroma/collection-wire.ts'
-import { name, object } from '../chroma/shape.ts'
 import { json } from '../http/answer.ts'
 import { requiredPlace } from '../http/context.ts'
 import { liveCollection } from '../http/reading.ts'
 import type { Route } from '../http/route.ts'
+import { name, object } from '../http/shape.ts'
 import { collectionUrl } from './common.ts'
 
 const read = { role: 'read', scope: 'database' } as const

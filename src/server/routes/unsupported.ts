@@ -1,7 +1,7 @@
-import { flag, object, optional, text } from '../chroma/shape.ts'
 import { HttpError, notImplemented } from '../http/http-error.ts'
 import { liveCollection } from '../http/reading.ts'
 import type { Route } from '../http/route.ts'
+import { flag, object, optional, text } from '../http/shape.ts'
 import { collectionUrl } from './common.ts'
 
 const read = { role: 'read', scope: 'database' } as const

@@ -15,7 +15,7 @@ import {
   ref,
   string,
   uuid,
-} from '../openapi/schema-words.ts'
+} from './schema-words.ts'
 
 const numbers = array(number)
 const texts = nullable(array(nullable(string)))

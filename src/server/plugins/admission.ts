@@ -1,5 +1,5 @@
-import type { ServerPlugin } from '../app.ts'
 import type { LoadGate } from '../operation/load-gate.ts'
+import type { ServerPlugin } from './plugin.ts'
 
 /** Where the figures are; they are wanted most when there is much to do. */
 const metricsUrl = '/metrics'

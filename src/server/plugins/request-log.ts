@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ServerPlugin } from '../app.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics } from '../operation/metrics.ts'
+import type { ServerPlugin } from './plugin.ts'
 
 /** Refusals, for which an operator wants to know where they came from. */
 const refused = [401, 403, 429]

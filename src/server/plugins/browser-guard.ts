@@ -1,6 +1,6 @@
 import cors from '@fastify/cors'
 import { AnnalsError } from '../../errors.ts'
-import type { ServerPlugin } from '../app.ts'
+import type { ServerPlugin } from './plugin.ts'
 
 /** Headers of answers that pages may read beside the usual ones. */
 const exposedHeaders = [

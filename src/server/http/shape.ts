@@ -6,7 +6,7 @@
 import { show } from '../../errors.ts'
 import { plainNumbers } from '../../exact-number.ts'
 import { limits } from '../../limits.ts'
-import { wrongShape, wrongValue } from '../http/http-error.ts'
+import { wrongShape, wrongValue } from './http-error.ts'
 
 /** Reads one value at a place. */
 export type Shape<T> = (value: unknown, place: string) => T

@@ -1,6 +1,6 @@
 import { AnnalsError } from '../../errors.ts'
-import type { ServerPlugin } from '../app.ts'
 import { isLoopback } from '../configuration/server-options.ts'
+import type { ServerPlugin } from './plugin.ts'
 
 /**
  * Refuses requests for hosts with other names than `allowed` and those of this machine, whatever their port.

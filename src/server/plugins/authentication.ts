@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AnnalsError } from '../../errors.ts'
-import type { ServerPlugin } from '../app.ts'
-import { type Access, decideAccess, type Identity, type Target } from './access.ts'
-import type { Authenticator } from './authenticator.ts'
+import { type Access, decideAccess, type Identity, type Target } from '../access/access.ts'
+import type { Authenticator } from '../access/authenticator.ts'
+import type { ServerPlugin } from './plugin.ts'
 
 /** A route that does not say who may call it: then hardly anybody. */
 const undeclared: Access = { role: 'admin', scope: 'store' }

@@ -15,7 +15,7 @@ import {
   ref,
   string,
   uuid,
-} from '../openapi/schema-words.ts'
+} from './schema-words.ts'
 
 const maybeCount = nullable(count)
 const changeableHnsw = {
