@@ -67,6 +67,26 @@ export function floatText(value: number): string {
   return isFloatText(text) ? text : `${text}.0`
 }
 
+/**
+ * Floats as a JSON array, each as `floatText` writes it. Stretches without whole values go through `JSON.stringify`,
+ * which is far faster.
+ *
+ * @example
+ * floatsText([0.5, 1, 0.25]) // '[0.5,1.0,0.25]'
+ */
+export function floatsText(values: readonly number[]): string {
+  const pieces: string[] = []
+  let from = 0
+  for (let at = 0; at <= values.length; at++) {
+    const isEnd = at === values.length
+    if (!isEnd && !Number.isInteger(values[at])) continue
+    if (at > from) pieces.push(JSON.stringify(values.slice(from, at)).slice(1, -1))
+    if (!isEnd) pieces.push(floatText(values[at]!))
+    from = at + 1
+  }
+  return `[${pieces.join(',')}]`
+}
+
 function isFloatText(text: string): boolean {
   return text.includes('.') || text.includes('e') || text.includes('E')
 }

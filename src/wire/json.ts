@@ -1,5 +1,5 @@
 /** JSON on the wire: exact numbers both ways, as Chroma's clients and other languages write and expect them. */
-import { floatText, plainNumbers, WholeFloat } from '../exact-number.ts'
+import { floatsText, plainNumbers, WholeFloat } from '../exact-number.ts'
 import { parseExactJson } from '../format/exact-json.ts'
 import { shortestFloat32 } from '../portability/float-text.ts'
 
@@ -66,16 +66,9 @@ function isPlain(value: unknown): boolean {
 function composed(value: unknown): string {
   if (typeof value === 'number') return '-0.0'
   if (typeof value === 'bigint' || value instanceof WholeFloat) return String(value)
-  if (value instanceof Float32Array) return floatsText(value, shortestFloat32)
-  if (ArrayBuffer.isView(value)) return floatsText(value as Float64Array, (float) => float)
+  if (value instanceof Float32Array) return floatsText(Array.from(value, shortestFloat32))
+  if (ArrayBuffer.isView(value)) return floatsText(Array.from(value as Float64Array))
   if (Array.isArray(value)) return `[${value.map(writeJson).join(',')}]`
   const entries = Object.entries(value as object).filter(([, entry]) => entry !== undefined)
   return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${writeJson(entry)}`).join(',')}}`
-}
-
-function floatsText(floats: Float32Array | Float64Array, shortest: (float: number) => number): string {
-  const values = Array.from(floats, shortest)
-  // Far faster, and exact where no element is whole.
-  const hasWhole = values.some((value) => Number.isInteger(value))
-  return hasWhole ? `[${values.map(floatText).join(',')}]` : JSON.stringify(values)
 }

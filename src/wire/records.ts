@@ -108,12 +108,12 @@ export function decodeSearch(body: unknown): SearchResult {
   })
 }
 
-/** JSON has no infinity. Neighbours come nearest first, so one without a distance before others is infinitely near. */
+/** As embeddings, with the fewest digits; and JSON has no infinity. Neighbours come nearest first, so one without a distance before others is infinitely near. */
 function decodeDistances(column: readonly (number | null)[] | null): number[] | null {
   if (column === null) return null
   const lastFinite = column.findLastIndex((distance) => distance !== null)
   return column.map((distance, index) =>
-    index < lastFinite ? (distance ?? Number.NEGATIVE_INFINITY) : infiniteIfNull(distance),
+    Math.fround(index < lastFinite ? (distance ?? Number.NEGATIVE_INFINITY) : infiniteIfNull(distance)),
   )
 }
 

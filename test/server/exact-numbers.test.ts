@@ -51,6 +51,30 @@ describe('numbers in bodies', () => {
     expect(text).toContain('"large":9223372036854776000.0')
   })
 
+  test('embeddings, distances and scores are floats of single precision, whole ones too', async () => {
+    const server = await startServer()
+    const path = await newCollection(server)
+    const embeddings = '[[1,-0.0,0.1],[3,4.0,0.1],[1e20,0.25,0.5],[0.3,-7,1e-7]]'
+    await call(server, 'POST', `${path}/add`, `{"ids":["a","b","c","d"],"embeddings":${embeddings}}`)
+    const got = await call(server, 'POST', `${path}/get`, { include: ['embeddings'] })
+    expect(got.text).toContain(
+      '"embeddings":[[1.0,-0.0,0.1],[3.0,4.0,0.1],[100000000000000000000.0,0.25,0.5],[0.3,-7.0,1e-7]]',
+    )
+    const query = { query_embeddings: [[1, 0, 0.1]], include: ['distances'] }
+    const found = await call(server, 'POST', `${path}/query`, query)
+    expect(found.text).toContain('"ids":[["a","b","d","c"]]')
+    // What is too far for single precision is infinite, and JSON has no word for it.
+    expect(found.text).toContain('"distances":[[0.0,20.0,49.5,null]]')
+    const fine = { query_embeddings: [[1, 0.1, 0.1]], include: ['distances'] }
+    expect((await call(server, 'POST', `${path}/query`, fine)).text).toMatch(/"distances":\[\[0\.010000001,/)
+    const searches = [
+      { rank: { $knn: { query: [1, 0, 0.1] } }, limit: { limit: 2 }, select: { keys: ['#score'] } },
+    ]
+    expect((await call(server, 'POST', `${path}/search`, { searches })).text).toContain(
+      '"scores":[[0.0,20.0]]',
+    )
+  })
+
   test.each([
     ['{"two":2}', 1],
     ['{"int":2.0}', 1],

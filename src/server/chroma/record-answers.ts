@@ -1,10 +1,10 @@
 /**
- * Answers of get and query as Chroma writes them: columns not asked for are `null`, embeddings have the fewest
- * digits from which the same float32 comes back, what is infinite is `null`. Large answers are written in pieces,
+ * Answers of get and query as Chroma writes them: columns not asked for are `null`, embeddings and distances have the
+ * fewest digits from which the same float32 comes back, what is infinite is `null`. Large answers are written in pieces,
  * so that others get their turn.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { floatText } from '../../exact-number.ts'
+import { floatsText, floatText } from '../../exact-number.ts'
 import { shortestFloat32 } from '../../portability/float-text.ts'
 import type { GetResult, QueryResult } from '../../readers/results.ts'
 import type { SearchResult } from '../../readers/search-result.ts'
@@ -57,7 +57,7 @@ export function queryAnswer(result: QueryResult, include: readonly Include[]): P
       yield ',"metadatas":'
       yield* columns(metadatas, jsonOf)
       yield ',"distances":'
-      yield* columns(distances, floatText)
+      yield* columns(distances, distanceText)
       yield `,"include":${jsonOf(include)}}`
     })(),
   )
@@ -120,9 +120,12 @@ function* optionalColumns<T>(
 
 /** With the fewest digits from which the same float32 comes back; whole values as floats. */
 function vectorText(vector: readonly number[]): string {
-  const values = vector.map(shortestFloat32)
-  // Far faster, and exact where no value is whole.
-  return values.some(Number.isInteger) ? `[${values.map(floatText).join(',')}]` : JSON.stringify(values)
+  return floatsText(vector.map(shortestFloat32))
+}
+
+/** Distances are single precision, as in Chroma. */
+function distanceText(distance: number): string {
+  return floatText(shortestFloat32(distance))
 }
 
 /** Small answers in one piece, larger ones as a stream. */
