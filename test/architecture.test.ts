@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest'
 const floors: readonly (readonly string[])[] = [
   [
     'types',
+    'fact',
     'errors',
     'limits',
     'env',

@@ -4,7 +4,8 @@
  * that it happened, is not in question here.
  */
 import { AnnalsError, show } from '../errors.ts'
-import type { CollectionFact, CollectionState, DatabaseFact, DeleteFact, Fact, PutFact } from '../types.ts'
+import type { CollectionFact, DatabaseFact, DeleteFact, Fact, PutFact } from '../fact.ts'
+import type { CollectionState } from '../types.ts'
 import type { DecisionState, Draft, LiveRecord } from './decision.ts'
 import { addDraft, deleteDraft, updateDraft } from './record-drafts.ts'
 

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3'
-import { indexable } from '../projections/metadata/metadata-projection.ts'
+import { indexable } from '../projections/metadata/record-rows.ts'
 
 /** Postings (a term in a record) that one step compares; it ends with the term that goes beyond. */
 const stepPostings = 5_000

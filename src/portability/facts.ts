@@ -1,12 +1,6 @@
+import type { Fact, PutFact, RecordContent } from '../fact.ts'
 import type { OperationLog } from '../log/operation-log.ts'
-import type {
-  CollectionOperation,
-  Fact,
-  OperationRecord,
-  PutFact,
-  RecordContent,
-  RecordOperation,
-} from '../types.ts'
+import type { CollectionOperation, OperationRecord, RecordOperation } from '../types.ts'
 
 /** What an operation record says, freed of its place; `null` for one that says nothing about the content. */
 export function factOf(record: OperationRecord): Fact | null {

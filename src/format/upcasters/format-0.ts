@@ -12,7 +12,8 @@
  * What holds: nothing here changes any more, and reading is a pure function of the bytes.
  */
 import { AnnalsError } from '../../errors.ts'
-import type { Commit, Fact, Metadata } from '../../types.ts'
+import type { Fact } from '../../fact.ts'
+import type { Commit, Metadata } from '../../types.ts'
 import { sha256 } from '../sha256.ts'
 
 /** What the store record of format 0 says. */

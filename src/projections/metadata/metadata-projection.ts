@@ -9,17 +9,14 @@ import type {
   CollectionOperation,
   CollectionState,
   EraseOperation,
-  Metadata,
   OperationRecord,
   RecordOperation,
-  RecordState,
   RetentionOperation,
   TagOperation,
   VacuumOperation,
 } from '../../types.ts'
 import type { Batch, Projection } from '../projection.ts'
-import { metadataRows } from './metadata-rows.ts'
-import type { VersionRow } from './rows.ts'
+import { RecordRows } from './record-rows.ts'
 import { type Statements, statementsFor } from './statements.ts'
 
 /** What a batch changed in one collection, summed up so that its row is written once. */
@@ -30,23 +27,19 @@ interface CollectionDelta {
   dimension: number | null
 }
 
-// An erased version keeps its place until the vacuum or erasure, further on in the log, takes it away.
-const erasedState: RecordState = { vector: null, document: null, uri: null, metadata: null }
-
 /**
  * Applies operation records to the tables of `metadata.sqlite3`.
  *
  * What holds:
  * - One batch is one SQLite transaction, and the checkpoint row changes in it.
- * - `records` holds just the live versions; what an update or delete supersedes moves to `record_versions`.
  * - A log that recovery had to mend is applied like any other: where it has lost a deletion, whatever takes
  *   the place of what was deleted supersedes it.
  * - A fork's commit may be applied in several batches, as it may be very large: its collection counts as deleted
  *   until the last record of the commit is applied. All other commits are applied whole.
- * - `documents_fts` and the metadata tables hold just what belongs to rows of `records`.
  */
 export class MetadataProjection implements Projection {
   readonly #statements: Statements
+  readonly #records: RecordRows
   readonly #apply: (batch: Batch) => void
   readonly #collectionKeys = new Map<string, number>()
   #deltas = new Map<number, CollectionDelta>()
@@ -56,6 +49,7 @@ export class MetadataProjection implements Projection {
 
   constructor(db: Database.Database) {
     this.#statements = statementsFor(db)
+    this.#records = new RecordRows(this.#statements)
     this.#position = this.mark?.position ?? 0
     this.#apply = db.transaction((batch: Batch) => {
       this.#deltas = new Map()
@@ -259,110 +253,11 @@ export class MetadataProjection implements Projection {
     if (key === undefined) return
     const delta = this.#deltaOf(key)
     delta.lastPosition = record.position
-    if (record.type === 'add') this.#add(key, record, delta)
-    else if (record.type === 'update') this.#update(key, record)
-    else this.#delete(key, record, delta)
+    delta.liveRecords += this.#records.apply(key, record)
     // Not only where the vector stands: the record that it came with may be lost.
     delta.nextLabel = Math.max(delta.nextLabel, record.label + 1)
     if (record.type === 'delete' || record.vectorAt !== record.position) return
     delta.dimension ??= record.state?.vector?.length ?? null
-  }
-
-  // An id that was there before has been deleted since, unless recovery had to give that deletion up.
-  #add(collection: number, record: RecordOperation, delta: CollectionDelta): void {
-    const { position, recordId, label, vectorAt, documentAt } = record
-    if (record.previous > 0) this.#delete(collection, record, delta)
-    const { uri, metadata } = record.state ?? erasedState
-    const document = this.#documentOf(collection, record)
-    const json = metadata === null ? null : metadataText(metadata)
-    this.#statements.insertRecord.run(
-      position,
-      collection,
-      recordId,
-      label,
-      position,
-      vectorAt,
-      documentAt,
-      document,
-      uri,
-      json,
-    )
-    this.#insertMetadata(position, collection, metadata)
-    if (document !== null) this.#statements.indexDocument.run(position, indexable(document))
-    delta.liveRecords += 1
-  }
-
-  /** A fork's records do not hold their documents; at this point of the log the source's rows do. */
-  #documentOf(collection: number, { recordId, position, documentAt, state }: RecordOperation): string | null {
-    if (documentAt === 0 || documentAt === position) return state?.document ?? null
-    return this.#statements.inheritedDocument.get(recordId, collection, documentAt)?.document ?? null
-  }
-
-  #update(collection: number, record: RecordOperation): void {
-    const old = this.#statements.liveRecord.get(collection, record.recordId)
-    if (old === undefined) return
-    const { position, label, vectorAt, documentAt } = record
-    const state = record.state ?? erasedState
-    this.#keepVersion(collection, old, position)
-    const newDocument = documentAt === position
-    const document = newDocument ? state.document : (old.document ?? null)
-    const json = state.metadata === null ? null : metadataText(state.metadata)
-    this.#statements.updateRecord.run(
-      label,
-      position,
-      vectorAt,
-      documentAt,
-      document,
-      state.uri,
-      json,
-      old.added,
-    )
-    if (json !== old.metadata) {
-      this.#removeMetadata(old.added)
-      this.#insertMetadata(old.added, collection, state.metadata)
-    }
-    if (!newDocument) return
-    if (old.document != null) this.#statements.unindexDocument.run(old.added)
-    if (document !== null) this.#statements.indexDocument.run(old.added, indexable(document))
-  }
-
-  #delete(collection: number, record: RecordOperation, delta: CollectionDelta): void {
-    const old = this.#statements.liveRecord.get(collection, record.recordId)
-    if (old === undefined) return
-    this.#keepVersion(collection, old, record.position)
-    this.#statements.deleteRecord.run(old.added)
-    this.#removeMetadata(old.added)
-    if (old.document != null) this.#statements.unindexDocument.run(old.added)
-    delta.liveRecords -= 1
-  }
-
-  #keepVersion(collection: number, old: VersionRow, died: number): void {
-    const { id, added, label, position, vector_at, document_at, uri, metadata } = old
-    this.#statements.keepVersion.run(
-      died,
-      collection,
-      id,
-      added,
-      label,
-      position,
-      vector_at,
-      document_at,
-      uri,
-      metadata,
-    )
-  }
-
-  #insertMetadata(record: number, collection: number, metadata: Metadata | null): void {
-    if (metadata === null) return
-    for (const { key, element, columns } of metadataRows(metadata)) {
-      if (element === null) this.#statements.insertMetadata.run(record, key, collection, ...columns)
-      else this.#statements.insertMetadataElement.run(record, key, element, collection, ...columns)
-    }
-  }
-
-  #removeMetadata(record: number): void {
-    this.#statements.removeMetadata.run(record)
-    this.#statements.removeMetadataElements.run(record)
   }
 
   #keyOf(collection: string): number | undefined {
@@ -396,9 +291,4 @@ export class MetadataProjection implements Projection {
     const position = records.at(-1)!.position
     this.#statements.writeCheckpoint.run(storeId, position, frontier.root(), Buffer.concat(frontier.peaks))
   }
-}
-
-/** A document as full text indexes it: the trigram tokenizer ends at a NUL; no search looks for one. */
-export function indexable(document: string): string {
-  return document.replaceAll('\0', '\uFFFD')
 }
