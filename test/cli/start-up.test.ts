@@ -1,6 +1,6 @@
 /** What a command line waits for before it answers: the files that Node loads for it. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { annals, json, lines, temporary } from './support.ts'
 
@@ -33,6 +33,19 @@ test('the help of a command loads that one', async () => {
   const files = await loaded('count', '--help')
   expect(files.filter((file) => file.includes('/cli/commands/'))).toEqual(['dist/cli/commands/count.js'])
   expect(packages(files)).toEqual(['commander'])
+})
+
+test('all commands together load nothing of the store, and of the server the list of its settings', async () => {
+  // A completion script knows the flags of each.
+  const files = await loaded('completion', 'bash')
+  const names = readdirSync(resolve(import.meta.dirname, '../../src/cli/commands'))
+  expect(files.filter((file) => file.includes('/cli/commands/'))).toHaveLength(names.length)
+  expect(packages(files)).toEqual(['commander', 'picocolors'])
+  const others = files.filter((file) => file.startsWith('dist/') && !file.startsWith('dist/cli/'))
+  expect(others).toContain('dist/server/configuration/settings.js')
+  const heavy = /\/(index|opening|store|env|serve|configuration)\.js$/
+  const words = /^dist\/(server\/(access|configuration)\/)?[a-z-]+\.js$/
+  expect(others.filter((file) => !words.test(file) || heavy.test(file))).toEqual([])
 })
 
 test('a command on a store loads no formats of files, no HTTP, and of rxjs what it uses', async () => {

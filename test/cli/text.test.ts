@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { TablePrinter } from '../../src/cli/table.ts'
 import { bytesText, countText, durationText } from '../../src/cli/units.ts'
@@ -82,46 +80,4 @@ test('figures', () => {
   expect([0, 999, 1_000, 1_234_567].map(countText)).toEqual(['0', '999', '1,000', '1,234,567'])
   expect([0, 1023, 1536, 5 * 1024 ** 3].map(bytesText)).toEqual(['0 B', '1023 B', '1.5 KiB', '5.0 GiB'])
   expect([0, 61_000, 3_600_000].map(durationText)).toEqual(['0:00', '1:01', '1:00:00'])
-})
-
-describe('start-up', () => {
-  const source = resolve(import.meta.dirname, '../../src')
-  const loaded = new Set<string>()
-  const libraries = new Set<string>()
-
-  /** Follows the imports that stay in the program, other than those made when they are needed. */
-  function follow(file: string): void {
-    if (loaded.has(file)) return
-    loaded.add(file)
-    const code = readFileSync(join(source, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
-    const statements = code.matchAll(/^(?:import|export)\s+(?!type\b)[^'"]*?from '([^']+)'/gm)
-    for (const [, specifier] of statements)
-      if (specifier!.startsWith('.')) follow(relative(source, resolve(source, dirname(file), specifier!)))
-      else if (!specifier!.startsWith('node:')) libraries.add(specifier!)
-  }
-  follow('cli/annals.ts')
-
-  test('loads every command, and two small libraries', () => {
-    expect([...loaded].filter((file) => file.startsWith('cli/commands/')).length).toBeGreaterThan(25)
-    expect([...libraries].sort()).toEqual(['commander', 'picocolors'])
-  })
-
-  test('loads nothing of the store', () => {
-    const others = [...loaded].filter((file) => !file.startsWith('cli/'))
-    const heavy = [
-      'index.ts',
-      'opening.ts',
-      'store.ts',
-      'env.ts',
-      'server/serve.ts',
-      'server/configuration/configuration.ts',
-    ]
-    expect(others).toContain('server/configuration/settings.ts')
-    // Words and tables in the root, and the list of the server's settings.
-    expect(
-      others.filter(
-        (file) => !/^(server\/(access|configuration)\/)?[a-z-]+\.ts$/.test(file) || heavy.includes(file),
-      ),
-    ).toEqual([])
-  })
 })
