@@ -38,6 +38,8 @@ export class ParquetReader {
       execArgv: [],
       name: 'annals parquet',
       stderr: true,
+      // A row group is garbage soon: much of it need not gather before it is collected.
+      resourceLimits: { maxYoungGenerationSizeMb: 12 },
     })
     this.#worker.on('message', (answer: ParquetAnswer) => this.#settle?.(answer))
     this.#worker.on('error', (error) => this.#settle?.({ problem: messageOf(error) }))
