@@ -160,7 +160,9 @@ export interface Retention {
 
 /** A backup that holds content which the store has erased since. */
 export interface HoldingBackup {
-  /** Its folder when it was made. */
+  /** The machine that it was made on, where that was done through a server; `null` for the store's own. */
+  host: string | null
+  /** Its folder there when it was made. */
   path: string
   /** When the backup in this folder was begun. */
   createdAt: Date
@@ -170,8 +172,11 @@ export interface HoldingBackup {
   until: number
   /** The erased positions in it, ascending. */
   positions: number[]
-  /** Whether it was still there when this was answered; `false` when it was removed, moved or is not mounted. */
-  present: boolean
+  /**
+   * Whether it was still there when this was answered; `false` when it was removed, moved or is not mounted, `null`
+   * when it was made on another machine.
+   */
+  present: boolean | null
 }
 
 /** What a record held at one version. */

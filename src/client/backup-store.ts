@@ -16,11 +16,16 @@ export async function backupStore(
   // Retention keeps what the backup is about to read.
   const release = store.pins.hold(`backup into ${folder}`, end)
   try {
-    const announce = (backup: AnnouncedBackup) => store.backups.add(backup, redactedTo(store))
+    const announce = (backup: AnnouncedBackup) => listBackup(store, backup)
     return await backupLog(store.log, folder, { ...options, from: begin, until: end, announce })
   } finally {
     release()
   }
+}
+
+/** Notes a backup that begins to copy, so that erasures name it; durably. */
+export function listBackup(store: Store, backup: AnnouncedBackup): void {
+  store.backups.add(backup, redactedTo(store))
 }
 
 /** Vacuums and erasures up to this position have left the log's files. */

@@ -7,6 +7,7 @@ import type { CreateCollectionCommand, ModifyCollectionCommand } from '../comman
 import { validateCollectionMetadata, validateWriteOptions } from '../commands/validate.ts'
 import type { LogFrame } from '../log/operation-log.ts'
 import { collectionNotFound } from '../not-found.ts'
+import type { AnnouncedBackup } from '../portability/backup-list.ts'
 import { type At, defaultTenant } from '../projections/metadata/catalog.ts'
 import { type CollectionRow, collectionInfo } from '../projections/metadata/rows.ts'
 import { checkPoint } from '../readers/read-request.ts'
@@ -20,6 +21,7 @@ import type {
 import { checkConfiguration, checkConfigurationUpdate } from '../validation/configuration.ts'
 import { checkName, checkUuid, invalid } from '../validation/values.ts'
 import type { ListOptions } from './api.ts'
+import { listBackup } from './backup-store.ts'
 import type { Scope } from './client-scope.ts'
 import type { ReadableCollection } from './collection-api.ts'
 import type { LocalClient } from './local-client.ts'
@@ -168,6 +170,11 @@ export class StoreAccess {
       from: from === undefined ? 0 : await this.position(from),
       until: until === undefined ? projector.position : await this.position(until),
     }
+  }
+
+  /** Notes a backup that another machine begins to copy, so that erasures name it; durably. */
+  async listBackup(backup: AnnouncedBackup & { host: string }): Promise<void> {
+    listBackup(await this.client.store(), backup)
   }
 
   /** Leaves of the log's tree, after one position up to another; history stays as it is meanwhile. */

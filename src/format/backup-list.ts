@@ -25,6 +25,8 @@ export interface BackupRun {
 
 /** One backup, in one folder. */
 export interface ListedBackup {
+  /** Of the machine, where it was made through a server. */
+  host?: string
   path: string
   /** As its manifest says: another backup in the same folder has another time. */
   createdAt: string

@@ -15,6 +15,8 @@ import { readManifest } from './backup-folder.ts'
 
 /** A backup that begins to copy: what is noted before its first byte is written. */
 export interface AnnouncedBackup {
+  /** Name of the machine, where it is not the store's. */
+  host?: string
   path: string
   createdAt: string
   after: number
@@ -73,15 +75,16 @@ export class BackupList {
   }
 
   /** Notes a backup, durably. `redactedTo`: vacuums and erasures up to there have left the files. */
-  add({ path, createdAt, after, until }: AnnouncedBackup, redactedTo: number): void {
+  add({ after, until, ...backup }: AnnouncedBackup, redactedTo: number): void {
     const run = { after, until, redactedTo }
-    const isThis = (one: ListedBackup) => one.path === path && one.createdAt === createdAt
+    const isThis = ({ host, path, createdAt }: ListedBackup) =>
+      host === backup.host && path === backup.path && createdAt === backup.createdAt
     const { backups } = this.#list
     const list = {
       ...this.#list,
       backups: backups.some(isThis)
         ? backups.map((one) => (isThis(one) ? { ...one, runs: [...one.runs, run] } : one))
-        : [...backups, { path, createdAt, runs: [run] }],
+        : [...backups, { ...backup, runs: [run] }],
     }
     if (this.#file !== null) writeDurably(this.#file, encodeBackupList(list))
     this.#list = list
@@ -90,7 +93,7 @@ export class BackupList {
   /** The backups that hold content of erased positions, oldest first. Looks whether they are still there. */
   holding(erased: readonly ErasedPosition[]): HoldingBackup[] {
     return this.#list.backups.flatMap((backup) => {
-      const { path, createdAt, runs } = backup
+      const { host = null, path, createdAt, runs } = backup
       const isIn = ({ position, erasedAt }: ErasedPosition) =>
         runs.some(
           ({ after, until, redactedTo }) => after < position && position <= until && redactedTo < erasedAt,
@@ -99,7 +102,9 @@ export class BackupList {
       if (positions.length === 0) return []
       const after = Math.min(...runs.map((run) => run.after))
       const until = Math.max(...runs.map((run) => run.until))
-      return [{ path, createdAt: new Date(createdAt), after, until, positions, present: isPresent(backup) }]
+      // A path of another machine says nothing here.
+      const present = host === null ? isPresent(backup) : null
+      return [{ host, path, createdAt: new Date(createdAt), after, until, positions, present }]
     })
   }
 }

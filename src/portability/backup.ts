@@ -59,7 +59,7 @@ export interface BackupRequest extends TransferOptions {
   until: number
   chunkBytesMax?: number | undefined
   /** Told what will be copied before the first byte of it is written; not told when that is nothing. */
-  announce?: (backup: AnnouncedBackup) => void
+  announce?: (backup: AnnouncedBackup) => void | Promise<void>
 }
 
 /** Folders that this process is writing a backup to. */
@@ -90,7 +90,7 @@ export async function backupLog(
     await checkContinues(log, before, folder, request)
     const { createdAt, end } = before
     const { until, announce } = request
-    if (until > end.position) announce?.({ path: folder, createdAt, after: end.position, until })
+    if (until > end.position) await announce?.({ path: folder, createdAt, after: end.position, until })
     return await addChunks(log, folder, before, request)
   } catch (error) {
     // A stream that is aborted says so in its own words.

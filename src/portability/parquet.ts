@@ -14,7 +14,7 @@ import { ParquetReader } from './parquet-reader.ts'
 import type { Selection } from './selection.ts'
 
 /** Row groups hold about this many vector values: what both sides keep in memory at once grows with it. */
-const groupValues = 262_144
+const groupValues = 131_072
 const groupRowsMax = 10_000
 
 type SchemaElement = ConstructorParameters<typeof ParquetWriter>[0]['schema'][number]

@@ -33,7 +33,14 @@ export function decodeDifference(value: unknown): Difference {
 
 export function decodeErasure(value: unknown): Erasure {
   const erasure = shaped<Erasure>(value, 'an erasure')
-  return { ...erasure, receipt: timed<Erasure['receipt']>(erasure.receipt, 'a receipt') }
+  return {
+    ...erasure,
+    receipt: timed<Erasure['receipt']>(erasure.receipt, 'a receipt'),
+    backups: erasure.backups.map((backup) => ({
+      ...backup,
+      createdAt: instant(backup.createdAt, 'a backup'),
+    })),
+  }
 }
 
 export function decodeExplanation(value: unknown): QueryExplanation {
@@ -73,11 +80,11 @@ export function shaped<T>(value: unknown, what: string): T {
 /** The same with an instant under `committedAt`. */
 export function timed<T extends { committedAt: Date }>(value: unknown, what: string): T {
   const given = shaped<T>(value, what)
-  const committedAt = new Date(given.committedAt)
-  if (Number.isNaN(committedAt.getTime()))
-    throw new AnnalsError(
-      'answer_invalid',
-      `The server answered ${what} with the time ${show(given.committedAt)}.`,
-    )
-  return { ...given, committedAt }
+  return { ...given, committedAt: instant(given.committedAt, what) }
+}
+
+function instant(text: unknown, what: string): Date {
+  const at = new Date(text as string)
+  if (!Number.isNaN(at.getTime())) return at
+  throw new AnnalsError('answer_invalid', `The server answered ${what} with the time ${show(text)}.`)
 }

@@ -1,5 +1,6 @@
 /** What is not in the conformance suite: a client over HTTP answers what a client in the process answers. */
 import { generateKeyPairSync } from 'node:crypto'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -235,6 +236,40 @@ describe('a backup', () => {
     expect((await restored.stats()).root).toBe(root)
     const copy = await restored.getCollection({ name: 'renamed' })
     expect(await copy.get()).toEqual(await notes.get())
+  })
+
+  test('is named by an erasure of what it holds, as one on another machine', async () => {
+    const folder = join(temporary(), 'backup')
+    const made = await remote.backup(folder)
+    const { backups, backupsComplete } = await local.erase({ collection: 'renamed', ids: ['a'] })
+    const [named] = backups.filter(({ path }) => path === folder)
+    expect(named).toMatchObject({ host: hostname(), after: 0, until: made.position, present: null })
+    expect(named?.positions.length).toBeGreaterThan(0)
+    expect(backupsComplete).toBe(true)
+    const far = await remote.erase({ collection: 'renamed', ids: ['a'] })
+    expect(far.backups.filter(({ path }) => path === folder)).toEqual([named])
+  })
+
+  test('that says nothing sensible of itself is refused', async () => {
+    const said = { host: 'there', path: '/backup', createdAt: new Date().toISOString(), after: 0, until: 1 }
+    const post = (body: object) =>
+      fetch(`http://127.0.0.1:${place.relay.port}/api/v2/backup`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    expect((await post(said)).status).toBe(200)
+    const wrong: object[] = [
+      { host: '' },
+      { path: 'p'.repeat(4097) },
+      { createdAt: 'now' },
+      { after: 1 },
+      { until: 10 ** 9 },
+    ]
+    for (const part of wrong)
+      expect((await post({ ...said, ...part })).status, JSON.stringify(part)).toBe(400)
+    for (const part of [{ host: null }, { other: 1 }])
+      expect((await post({ ...said, ...part })).status).toBe(422)
   })
 
   test('beginning later has the same files as one of the store in this process', async () => {

@@ -95,6 +95,12 @@ test('after a request that was answered, on the same connection', async () => {
   expect(await answer).toMatch(/^HTTP\/1\.1 200 .*"1\.0\.0"HTTP\/1\.1 400 .*"code":"invalid_argument"/s)
 })
 
+test('after the answer to a GET with a body that it did not announce', async () => {
+  const server = await startServer()
+  const bytes = `GET /api/v2/version HTTP/1.1\r\n${host}\r\nno HTTP\r\n\r\n`
+  expect(await send(server, bytes).answer).toMatch(/^HTTP\/1\.1 200 .*"1\.0\.0"HTTP\/1\.1 400 /s)
+})
+
 test('never in place of an answer that the client still waits for', async () => {
   const server = await startServer()
   const request = `GET ${databasePath}/changes HTTP/1.1\r\n${host}\r\n`

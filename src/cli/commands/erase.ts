@@ -59,9 +59,10 @@ function erasureLines(out: Output, erasure: Erasure, file: string | undefined): 
   const { size, root } = certificate.after
   if (file !== undefined) lines.push(`Certificate: ${file}`)
   lines.push(`Head to note down: ${size}:${root}`)
-  for (const { path, createdAt, present } of backups) {
-    const state = present ? '' : ', not there now'
-    lines.push(out.style.yellow(`Still held by the backup ${path} of ${createdAt.toISOString()}${state}.`))
+  for (const { host, path, createdAt, present } of backups) {
+    const place = host === null ? path : `${path} on ${host}`
+    const state = present === false ? ', not there now' : ''
+    lines.push(out.style.yellow(`Still held by the backup ${place} of ${createdAt.toISOString()}${state}.`))
   }
   if (!backupsComplete) lines.push(out.style.yellow('There may be other backups that still hold them.'))
   return lines

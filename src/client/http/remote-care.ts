@@ -1,4 +1,5 @@
 /** What is done to a store as a whole, at the server: long work, which tells how far it is. */
+import { hostname } from 'node:os'
 import type { Erasure } from '../../audit/certificate.ts'
 import { type IssuedCheckpoint, issueCheckpoint } from '../../audit/checkpoint.ts'
 import type { VacuumOptions, VacuumReport } from '../../maintenance/caretaker.ts'
@@ -80,7 +81,7 @@ export async function readCheckpoint(
   return privateKey === undefined ? issued : issueCheckpoint(issued.origin, issued, privateKey)
 }
 
-/** Writes the backup into a folder of this machine. */
+/** Writes the backup into a folder of this machine, of which the store remembers the name. */
 export async function backupStore(
   transport: Transport,
   target: string,
@@ -95,5 +96,9 @@ export async function backupStore(
     ...options,
     from: from === undefined ? undefined : (state.from ?? undefined),
     until: state.until,
+    announce: async (backup) => {
+      const named = { host: hostname(), ...backup }
+      await transport.json({ method: 'POST', path: `${apiRoot}/backup`, body: named, signal: options.signal })
+    },
   })
 }

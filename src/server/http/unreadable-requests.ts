@@ -2,11 +2,13 @@
  * What is answered to bytes that are no request: HTTP that cannot be parsed, headers that are too long, a request
  * that does not arrive. Node's parser meets them before there is a request that a route or a hook could see.
  *
- * What holds: an answer never stands where the client waits for that of an earlier request, which is still being
- * worked on; then the connection ends without one.
+ * What holds: an answer never stands where the client waits for that of an earlier request. That one goes first;
+ * where a part of an answer to the same request is sent, the connection ends.
  */
+import { once } from 'node:events'
 import { type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { describeError, HttpError } from './http-error.ts'
 import { jsonOf } from './json.ts'
 
@@ -33,10 +35,14 @@ const known: Readonly<Record<string, HttpError>> = {
 }
 const malformed = new HttpError(400, 'InvalidArgumentError', 'invalid_argument', 'This is not HTTP/1.1.')
 
+/** How long an earlier answer may take until the connection ends with it; a feed would go on for ever. */
+const graceMs = 2_000
+
 /** Answers what one server cannot read. */
 export class UnreadableRequests {
   /** The answers that each connection waits for. */
   readonly #awaited = new WeakMap<Socket, Set<ServerResponse>>()
+  readonly #ending = new WeakSet<Socket>()
 
   /** Takes note of the requests that a server can read. */
   watch(server: Server): void {
@@ -47,16 +53,26 @@ export class UnreadableRequests {
     })
   }
 
-  /** Answers where it can be understood, and ends the connection. */
-  end(error: Error & { code?: string }, socket: Socket): void {
+  /** Answers where it can be understood, after what was asked before, and ends the connection. */
+  async end(error: Error & { code?: string }, socket: Socket): Promise<void> {
+    // What follows is no request either.
+    if (this.#ending.has(socket)) return
+    this.#ending.add(socket)
+    socket.pause()
+    const ended = Promise.all(this.#underWay(socket).map((response) => once(response, 'close')))
+    await Promise.race([ended, setTimeout(graceMs, null, { ref: false })])
     if (socket.writable && this.#isFree(socket)) socket.write(answerTo(error.code))
     socket.destroy()
   }
 
+  /** Answers to requests that came whole, such as a GET with a body that it did not announce. */
+  #underWay(socket: Socket): ServerResponse[] {
+    return [...(this.#awaited.get(socket) ?? [])].filter(({ req }) => req.complete)
+  }
+
   /** Whether the next answer is that to the bytes which came last. */
   #isFree(socket: Socket): boolean {
-    const awaited = [...(this.#awaited.get(socket) ?? [])]
-    return awaited.every(({ req, headersSent }) => !req.complete && !headersSent)
+    return [...(this.#awaited.get(socket) ?? [])].every(({ headersSent }) => !headersSent)
   }
 }
 

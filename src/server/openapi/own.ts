@@ -203,6 +203,7 @@ const proofSchemas: Readonly<Record<string, JsonSchema>> = {
     verifierKey: nullable(string),
   }),
   LogPosition: object({ position: count }),
+  BackupAnnouncement: closed({ host: string, path: string, createdAt: instant, after: count, until: count }),
   BackupRange: object({ storeId: uuid, epoch: count, head: count, root: string, from: count, until: count }),
 }
 

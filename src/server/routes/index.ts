@@ -1,4 +1,5 @@
 import type { Route } from '../http/route.ts'
+import { backupRoutes } from './backups.ts'
 import { beyondLocalRoutes } from './beyond-local.ts'
 import { careRoutes } from './care.ts'
 import { collectionRoutes } from './collections.ts'
@@ -24,4 +25,5 @@ export const routes: readonly Route[] = [
   ...historyRoutes,
   ...careRoutes,
   ...proofRoutes,
+  ...backupRoutes,
 ]
