@@ -125,12 +125,8 @@ export type { VerifyOptions, VerifyResult } from './maintenance/verify.ts'
 export type { StoreOptions } from './opening.ts'
 export type { BackupOptions, BackupReport } from './portability/backup.ts'
 export { importChroma } from './portability/chroma-import.ts'
-export type {
-  ChromaImportOptions,
-  ChromaImportReport,
-  CollectionPlace,
-  ImportedCollectionReport,
-} from './portability/chroma-run.ts'
+export type { ChromaImportOptions, CollectionPlace } from './portability/chroma-options.ts'
+export type { ChromaImportReport, ImportedCollectionReport } from './portability/chroma-run.ts'
 export { type ChromaServerImportOptions, importChromaServer } from './portability/chroma-server-import.ts'
 export type {
   CollectionChanges,

@@ -128,7 +128,7 @@ export class PendingState implements DecisionState {
 
   select(collection: string, ids: string[] | null, filter: Filter, limit: number | null): string[] {
     const selection = { collection: this.#key(collection), ids, filter }
-    return this.#records.select(selection, false, limit ?? -1).map(({ id }) => id)
+    return this.#records.select(selection, { limit }).map(({ id }) => id)
   }
 
   /** Only a replay decides records of a commit whose collection is made by the same commit. */

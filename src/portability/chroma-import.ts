@@ -1,11 +1,7 @@
 import { checkText } from '../validation/values.ts'
 import { ChromaFolder } from './chroma-folder.ts'
-import {
-  type ChromaImportOptions,
-  type ChromaImportReport,
-  checkChromaOptions,
-  runChromaImport,
-} from './chroma-run.ts'
+import { type ChromaImportOptions, checkChromaOptions } from './chroma-options.ts'
+import { type ChromaImportReport, runChromaImport } from './chroma-run.ts'
 import type { ImportClient } from './exchange-types.ts'
 
 /**

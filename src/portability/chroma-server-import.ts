@@ -4,12 +4,8 @@ import { parseExactJson } from '../format/exact-json.ts'
 import { checkObject, invalid } from '../validation/values.ts'
 import { importFailed } from './byte-source.ts'
 import { importConfiguration } from './chroma-configuration.ts'
-import {
-  type ChromaImportOptions,
-  type ChromaImportReport,
-  checkChromaOptions,
-  runChromaImport,
-} from './chroma-run.ts'
+import { type ChromaImportOptions, checkChromaOptions } from './chroma-options.ts'
+import { type ChromaImportReport, runChromaImport } from './chroma-run.ts'
 import type { ChromaCollection, ChromaRow, ChromaSource } from './chroma-source.ts'
 import type { ImportClient } from './exchange-types.ts'
 

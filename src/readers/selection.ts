@@ -3,19 +3,13 @@ import { matchesFilter } from '../filter/match-filter.ts'
 import { readsDocument } from '../filter/reads-document.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { At } from '../projections/metadata/catalog.ts'
-import type { RecordTable } from '../projections/metadata/record-table.ts'
+import type { RecordTable, Window } from '../projections/metadata/record-table.ts'
 import { parseMetadata, type VersionRow } from '../projections/metadata/rows.ts'
 
 /** What a read is restricted to. */
 export interface Wanted {
   ids: string[] | null
   filter: Filter | null
-}
-
-export interface Window {
-  limit: number | null
-  offset: number
-  withDocument: boolean
 }
 
 /**
@@ -35,13 +29,14 @@ export class VersionSelector {
 
   /** In insertion order. */
   async select(collection: number, wanted: Wanted, at: At, window: Window): Promise<VersionRow[]> {
-    const { limit, offset, withDocument } = window
-    if (at === null) return this.#records.select({ collection, ...wanted }, withDocument, limit ?? -1, offset)
-    const end = limit === null ? -1 : offset + limit
-    const unchanged = this.#records.select({ collection, ...wanted, unchangedSince: at }, withDocument, end)
+    const { limit, offset = 0, withDocument = false } = window
+    if (at === null) return this.#records.select({ collection, ...wanted }, window)
+    const end = limit === null ? null : offset + limit
+    const old = { collection, ...wanted, unchangedSince: at }
+    const unchanged = this.#records.select(old, { limit: end, withDocument })
     const superseded = await this.superseded(collection, wanted, at)
     const merged = [...unchanged, ...superseded].sort((a, b) => a.added - b.added)
-    const page = merged.slice(offset, limit === null ? undefined : offset + limit)
+    const page = merged.slice(offset, end ?? undefined)
     return withDocument ? this.withDocuments(page) : page
   }
 

@@ -1,9 +1,11 @@
 /**
  * A store behind HTTP: Chroma's API v2 and ours.
  *
- * What holds: `serve` resolves once the port answers, and where it throws it leaves nothing open, and makes no store
- * where the port is taken (whoever takes it between that question and the answer leaves an empty one); `close` takes no new requests, ends endless answers, lets
- * the others finish for as long as `limits.stopTimeoutMs`, and closes the store that it opened.
+ * What holds:
+ * - `serve` resolves once the port answers. Where it throws it leaves nothing open, and no store where the port is
+ *   taken; who takes it between that question and the answer leaves an empty one.
+ * - `close` takes no new requests, ends endless answers, lets the others finish for as long as
+ *   `limits.stopTimeoutMs`, and closes the store that it opened.
  */
 import { setMaxListeners } from 'node:events'
 import type { AddressInfo } from 'node:net'

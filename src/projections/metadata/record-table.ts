@@ -28,6 +28,16 @@ export interface SupersededRow extends VersionRow {
 const columns = 'r.added, r.id, r.label, r.position, r.vector_at, r.document_at, r.uri, r.metadata'
 const versionColumns = 'added, id, label, born AS position, vector_at, document_at, uri, metadata'
 
+/** Which of the selected records are read, and how much of them. */
+export interface Window {
+  /** `null`: all. */
+  limit: number | null
+  /** Default 0. */
+  offset?: number
+  /** Default false. */
+  withDocument?: boolean
+}
+
 /** Live records and superseded versions, selected by id, filter, label and position. Reads only. */
 export class RecordTable {
   readonly #db: Database.Database
@@ -37,15 +47,15 @@ export class RecordTable {
     this.#db = db
   }
 
-  /** Live records in insertion order; `limit` -1 for all. */
-  select(selection: Selection, withDocument: boolean, limit = -1, offset = 0): VersionRow[] {
+  /** Live records in insertion order. */
+  select(selection: Selection, { limit, offset = 0, withDocument = false }: Window): VersionRow[] {
     const { condition, parameters } = where(selection)
     const document = withDocument ? ', r.document' : ''
     return this.#db
       .prepare<unknown[], VersionRow>(
         `SELECT ${columns}${document} FROM records r WHERE ${condition} ORDER BY r.added LIMIT ? OFFSET ?`,
       )
-      .all(...parameters, limit, offset)
+      .all(...parameters, limit ?? -1, offset)
   }
 
   count(selection: Selection): number {
