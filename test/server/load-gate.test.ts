@@ -11,10 +11,10 @@ import type { ServerContext } from '../../src/server/http/context.ts'
 import type { Call } from '../../src/server/http/route.ts'
 import { job, lines } from '../../src/server/http/streams.ts'
 import { LoadGate } from '../../src/server/operation/load-gate.ts'
-import { Turns } from '../../src/server/operation/turns.ts'
 import { admission } from '../../src/server/plugins/admission.ts'
 import { registerRoute } from '../../src/server/register-route.ts'
 import type { RunningServer } from '../../src/server/serve.ts'
+import { Turns } from '../../src/turns.ts'
 import { call, databasePath, startServer } from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'annals-gate-'))

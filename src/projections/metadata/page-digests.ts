@@ -14,6 +14,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { AnnalsError, messageOf } from '../../errors.ts'
@@ -183,9 +184,14 @@ export class PageDigests {
     for (let round = 0; round < roundsMax; round++) {
       if (framesToFold(db) === 0) return true
       const next = await this.#foldOnce(this.#sidecar!)
+      // What follows takes some milliseconds, and so does what waits for it.
+      await nextTurn()
       // Else somebody has written meanwhile, of which the digests do not know: the log must stay.
       const isAll = framesToFold(db) === next.frames && saltsOfLog(this.#databasePath) === next.folded[0]
-      if (isAll) return this.#emptyLog(db, next)
+      if (!isAll) continue
+      const isEmpty = this.#emptyLog(db, next)
+      await nextTurn()
+      return isEmpty
     }
     return false
   }

@@ -3,6 +3,7 @@ import { join, relative, sep } from 'node:path'
 import { limits } from '../../limits.ts'
 import type { OperationLog } from '../../log/operation-log.ts'
 import { Subject } from '../../rxjs.ts'
+import { Turns } from '../../turns.ts'
 import type { CollectionConfiguration, OperationRecord } from '../../types.ts'
 import type { Manifest, SegmentRow } from '../metadata/manifest.ts'
 import type { LabelRow, RecordTable } from '../metadata/record-table.ts'
@@ -53,6 +54,7 @@ export class VectorStore {
   readonly #parts: VectorStoreParts
   readonly #entries = new Map<string, Entry>()
   readonly #damaged = new Subject<DamagedSegment>()
+  readonly #turns = new Turns()
   readonly #loads = new Subject<CollectionRow>()
 
   constructor(parts: VectorStoreParts) {
@@ -131,7 +133,10 @@ export class VectorStore {
     this.#entries.set(row.id, entry)
     entry.users += 1
     try {
+      const wasLoading = entry.index === null
       const index = await entry.loading
+      // A crowd may have waited; in one turn it would hold up everything else.
+      if (wasLoading) await this.#turns.next()
       // It may have been forgotten while it was loading.
       return this.#entries.get(row.id) === entry ? await use(index) : await this.use(row, use)
     } finally {

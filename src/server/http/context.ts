@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto'
 import type { Scope } from '../../client/client-scope.ts'
 import type { StoreAccess } from '../../client/store-access.ts'
+import type { Turns } from '../../turns.ts'
 import type { Identity } from '../access/access.ts'
 import type { ServerLimits } from '../configuration/server-limits.ts'
 import type { Place } from '../operation/load-gate.ts'
 import type { Metrics } from '../operation/metrics.ts'
-import type { Turns } from '../operation/turns.ts'
 import { name } from './shape.ts'
 
 /** What every handler can reach. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Turns } from '../../src/server/operation/turns.ts'
+import { Turns } from '../src/turns.ts'
 
 test('turns are given in order, one in each turn of the event loop, and timers get theirs in between', async () => {
   const turns = new Turns()
