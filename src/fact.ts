@@ -7,11 +7,13 @@ import type { CollectionState, Metadata } from './types.ts'
  */
 export type Fact = TenantFact | DatabaseFact | CollectionFact | PutFact | DeleteFact
 
+/** A tenant was created. */
 export interface TenantFact {
   type: 'create-tenant'
   tenant: string
 }
 
+/** A database was created or deleted. */
 export interface DatabaseFact {
   type: 'create-database' | 'delete-database'
   databaseId: string
@@ -19,6 +21,7 @@ export interface DatabaseFact {
   database: string
 }
 
+/** A collection was created, changed or deleted. */
 export interface CollectionFact {
   type: 'create-collection' | 'modify-collection' | 'delete-collection'
   collection: string
@@ -53,6 +56,7 @@ export interface RecordContent {
   document: string | null
 }
 
+/** A record was deleted. */
 export interface DeleteFact {
   type: 'delete'
   collection: string

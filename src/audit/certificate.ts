@@ -77,6 +77,7 @@ export interface ErasureFacts {
   lineage: number[]
 }
 
+/** Gathers the proofs of an erasure that stands in the log already. */
 export async function certify(prover: Prover, facts: ErasureFacts): Promise<ErasureCertificate> {
   const { collection, ids, payloads: positions, before, position: size, forks } = facts
   const operation = await prover.inclusion(size, { size, content: true })

@@ -67,6 +67,7 @@ export interface CollectedDiff {
   collections: CollectionDifference[]
 }
 
+/** The parts of a store that differences are read from. */
 export interface DiffParts {
   log: OperationLog
   catalog: Catalog
@@ -74,6 +75,7 @@ export interface DiffParts {
   reader: Reader
 }
 
+/** Between which positions differences are sought, and of what. */
 export interface DiffRequest {
   /** Positions of commit ends. `from` may lie after `to`: then the differences lead back. */
   from: number

@@ -21,6 +21,7 @@ export interface ChangedParts {
   metadata: string[]
 }
 
+/** Who, what, when and why, without the content. */
 export function operationOf(record: OperationRecord): Operation {
   const { position, type, commit } = record
   const { committedAt, actor, reason } = commit

@@ -70,6 +70,7 @@ export interface Database {
   tenant: string
 }
 
+/** Figures of one live collection. */
 export interface CollectionStats {
   id: string
   name: string
@@ -90,6 +91,7 @@ export interface CollectionStats {
   memoryBytes: number
 }
 
+/** Figures of a store. */
 export interface StoreStats {
   /** The folder; `null` in memory. */
   path: string | null

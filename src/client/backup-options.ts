@@ -7,6 +7,7 @@ import { checkFolder, checkTransfer } from './transfer-options.ts'
 
 const known = ['from', 'until', 'chunkBytesMax', 'signal', 'onProgress']
 
+/** What a backup was asked for; points are not resolved yet. */
 export interface CheckedBackup {
   folder: string
   /** `undefined`: not given. */

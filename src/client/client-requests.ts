@@ -17,6 +17,7 @@ import type { CreateCollectionOptions } from './api.ts'
 import { choose } from './embedding-choice.ts'
 import { checkRun } from './reindex-options.ts'
 
+/** What a collection is created with. */
 export interface CheckedCreation {
   name: string
   metadata: Metadata | null

@@ -43,6 +43,7 @@ export interface BackupListFile {
   backups: ListedBackup[]
 }
 
+/** The list as the bytes of its file. */
 export function encodeBackupList(list: BackupListFile): Buffer {
   return Buffer.from(sealJson(list))
 }

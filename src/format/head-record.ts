@@ -42,6 +42,7 @@ export interface OriginRecord {
 /** Persisted: a number is never given another meaning. */
 const originKinds: readonly OriginRecord['kind'][] = ['copied', 'decided']
 
+/** The store record, sealed by its digest. */
 export function encodeStoreRecord({ storeId, epoch, createdAt }: StoreRecord): Buffer {
   return sealed([logFormatVersion, uuidToBytes(storeId), epoch, createdAt])
 }
@@ -58,6 +59,7 @@ export function decodeStoreRecord(bytes: Buffer): StoreRecord {
   return { storeId: uuidFromBytes(id), epoch, createdAt }
 }
 
+/** The head record, sealed by its digest. */
 export function encodeHeadRecord({ head, committedAt, peaks }: HeadRecord): Buffer {
   return sealed([head, committedAt, Buffer.concat(peaks)])
 }
@@ -72,6 +74,7 @@ export function decodeHeadRecord(bytes: Buffer): HeadRecord {
   return { head, committedAt, peaks }
 }
 
+/** The origin record, sealed by its digest. */
 export function encodeOriginRecord({ storeId, epoch, position, head, kind }: OriginRecord): Buffer {
   return sealed([uuidToBytes(storeId), epoch, position, head, originKinds.indexOf(kind)])
 }

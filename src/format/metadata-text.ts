@@ -32,6 +32,7 @@ export function valueText(value: MetadataValue | null): string {
  */
 const maybeInexact = /[:,[]-?(?:9\d{15}|\d{17})|\.0[,\]}]|\de\+/
 
+/** Reads what `metadataText` wrote: exact numbers come back as they were. */
 export function parseMetadataText(text: string): Metadata {
   return (maybeInexact.test(text) ? parseExactJson(Buffer.from(text)) : JSON.parse(text)) as Metadata
 }

@@ -10,6 +10,7 @@ export interface KeyRange {
   lt: Buffer
 }
 
+/** Which entries of a range are read; in the order of their keys, or backwards. */
 export interface EntryRange extends KeyRange {
   limit: number
   /** The entry with which so many bytes are reached is the last; default: no bound. */

@@ -13,6 +13,7 @@ import { MerkleFrontier } from './merkle-tree.ts'
 import type { LogMark, OperationLog, Recovery, RecoveryReport } from './operation-log.ts'
 import { recover } from './recover.ts'
 
+/** How a log is opened. */
 export interface OpenLogOptions {
   env: Env
   /** Asked once the log is locked: what is remembered outside of it; `null` when nothing is. */
@@ -34,6 +35,7 @@ export class OutdatedLog extends Error {
 
 type Opening = Omit<OpenLogOptions, 'mark'> & { mark: LogMark | null }
 
+/** An open log, and what opening it gave up. */
 export interface OpenedLog {
   log: OperationLog
   report: RecoveryReport

@@ -17,6 +17,7 @@ import { type Checked, type Finding, finding } from './findings.ts'
 /** Differences of one table that are told one by one. */
 const toldMax = 100
 
+/** What a check of the tables works with. */
 export interface MetadataCheck {
   log: OperationLog
   /** The database that is served from. */

@@ -15,6 +15,7 @@ import { inTurns } from '../turns.ts'
 import type { CollectionConfiguration, Space } from '../types.ts'
 import { type Checked, type Finding, finding, type VerifyLevel } from './findings.ts'
 
+/** What a check of the segments works with. */
 export interface SegmentCheck {
   log: OperationLog
   live: Database.Database

@@ -65,6 +65,7 @@ export interface Checked {
   vectors: number
 }
 
+/** The counts before anything was looked at. */
 export function nothingChecked(): Checked {
   return { operations: 0, rows: 0, terms: 0, segments: 0, vectors: 0 }
 }

@@ -16,6 +16,7 @@ export interface VersionSpan {
   died: number | null
 }
 
+/** Which superseded versions may go. */
 export interface RetentionRule {
   /** Only versions superseded at or before this position may go: pins and age both set it. */
   supersededBy: number
@@ -23,6 +24,7 @@ export interface RetentionRule {
   keepNewest: number
 }
 
+/** What goes. */
 export interface VacuumPlan {
   /** The versions that go, named by the position that superseded them. */
   versions: number[]

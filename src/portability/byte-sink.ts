@@ -6,6 +6,7 @@ import { AnnalsError, messageOf } from '../errors.ts'
 import { syncFolder, temporarySuffix } from '../files.ts'
 import { abortable } from './progress.ts'
 
+/** Where an export writes to: a file or a stream. */
 export interface ByteSink {
   /** Bytes written so far. */
   readonly bytes: number

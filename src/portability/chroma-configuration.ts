@@ -17,6 +17,7 @@ const machineKeys: ReadonlySet<string> = new Set(['num_threads', '_type'])
 /** Keys of Chroma's first configurations. */
 const oldNames: Readonly<Record<string, string>> = { M: 'max_neighbors' }
 
+/** What a collection is created with, and what of Chroma's could not be taken over. */
 export interface ImportedConfiguration {
   metadata: Metadata | null
   hnsw: Partial<HnswConfiguration>

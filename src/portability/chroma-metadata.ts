@@ -18,6 +18,7 @@ interface RecordRow {
   id: string
 }
 
+/** What one metadata segment of Chroma's holds: ids, documents, uris and metadata. */
 export class ChromaMetadata {
   readonly #db: Database.Database
   /** `null` for a collection without such a segment. */

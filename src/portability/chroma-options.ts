@@ -12,6 +12,7 @@ export interface CollectionPlace {
   name: string
 }
 
+/** What is imported from Chroma, and where it goes. */
 export interface ChromaImportOptions extends ExchangeControl {
   /** Only these; default all. */
   tenants?: string[]
@@ -60,6 +61,7 @@ const chromaOptionKeys: readonly string[] = [
   'batchSize',
 ]
 
+/** Checks the options of an import; `more` names those that only this kind of import has. */
 export function checkChromaOptions(
   options: unknown,
   place: string,

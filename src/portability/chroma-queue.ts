@@ -31,6 +31,7 @@ const pageEntries = 1_000
 export const documentKey = 'chroma:document'
 export const uriKey = 'chroma:uri'
 
+/** Chroma's write-ahead queue: writes that its index may not hold yet. */
 export class ChromaQueue {
   readonly #db: Database.Database
   /** By the collection's id. */

@@ -20,6 +20,7 @@ export interface ImportedCollectionReport extends CollectionPlace {
   notes: string[]
 }
 
+/** What an import did, or with `dryRun` would do. */
 export interface ChromaImportReport {
   collections: ImportedCollectionReport[]
   /** Sums over all collections. */

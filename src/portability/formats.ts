@@ -13,6 +13,7 @@ const formats: Readonly<Record<ExchangeFormatName, ExchangeFormat>> = {
   parquet,
 }
 
+/** The format of that name. Throws `invalid_argument` for one that there is not. */
 export function formatNamed(name: unknown): ExchangeFormat {
   if (typeof name === 'string' && Object.hasOwn(formats, name)) return formats[name as ExchangeFormatName]
   throw invalid('format', `must be one of ${Object.keys(formats).join(', ')}`, name)

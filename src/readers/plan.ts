@@ -50,6 +50,7 @@ const visitCandidates = 4
 /** Below this share of admitted vectors it may end before it has found the nearest. */
 const visitShareMin = 0.02
 
+/** The cheapest way that finds what it should. */
 export function planSegment({ size, live, allowedLive, allowedDead, k, ef }: SegmentFacts): SegmentPlan {
   if (allowedLive + allowedDead === 0 || k === 0) return { kind: 'skip' }
   // The admitted dead ones are scanned in any case, so they do not count in what follows.

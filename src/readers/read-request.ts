@@ -15,6 +15,7 @@ import {
   invalid,
 } from '../validation/values.ts'
 
+/** Which records are read, and what of them. */
 export interface GetRequest {
   /** `null`: not restricted by id. */
   ids: string[] | null
@@ -25,6 +26,7 @@ export interface GetRequest {
   include: Include[]
 }
 
+/** Of which vectors or texts the neighbours are sought, among which records, and what is read of them. */
 export interface QueryRequest {
   /** One of the two is set. */
   vectors: Float32Array[] | null
@@ -39,6 +41,7 @@ export interface QueryRequest {
 const getColumns: readonly Include[] = ['documents', 'embeddings', 'metadatas', 'uris']
 const queryColumns: readonly Include[] = ['distances', ...getColumns]
 
+/** The options of `get`. */
 export function validateGet(args: unknown): GetRequest {
   const given = checkObject(args ?? {}, 'get')
   checkKeys(given, ['ids', 'where', 'whereDocument', 'limit', 'offset', 'include'], 'get')
@@ -51,6 +54,7 @@ export function validateGet(args: unknown): GetRequest {
   }
 }
 
+/** The options of `query`. Texts are for the embedding function of whoever asks. */
 export function validateQuery(args: unknown): QueryRequest {
   const given = checkObject(args, 'query')
   const known = ['queryEmbeddings', 'queryTexts', 'nResults', 'ids', 'where', 'whereDocument', 'include']
@@ -74,6 +78,7 @@ export function validateQuery(args: unknown): QueryRequest {
   }
 }
 
+/** The options of a call that has a limit alone; `standard` where none is given. */
 export function validateLimit(args: unknown, place: string, standard: number): number {
   const given = checkObject(args ?? {}, place)
   checkKeys(given, ['limit'], place)

@@ -7,6 +7,7 @@ import type { Filter } from '../filter/filter.ts'
  */
 export type ReadLevel = 'index_and_wal' | 'index_only' | 'index_and_bounded_wal'
 
+/** One search. */
 export interface SearchRequest {
   filter: Filter | null
   /** `null`: in insertion order, scored by the place on the page. */
@@ -23,6 +24,7 @@ export interface SearchRequest {
 /** A score for every candidate; lower is better. */
 export type Rank = ValueRank | KnnRank | UnaryRank | PairRank | ListRank
 
+/** The same score for every candidate. */
 export interface ValueRank {
   kind: 'value'
   value: number
@@ -41,17 +43,20 @@ export interface KnnRank {
   byPlace: boolean
 }
 
+/** A function of one score. */
 export interface UnaryRank {
   kind: 'abs' | 'exp' | 'log'
   operand: Rank
 }
 
+/** A function of two scores, whose order counts. */
 export interface PairRank {
   kind: 'sub' | 'div'
   left: Rank
   right: Rank
 }
 
+/** A function of any number of scores. */
 export interface ListRank {
   kind: 'sum' | 'mul' | 'max' | 'min'
   operands: Rank[]

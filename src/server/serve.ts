@@ -38,6 +38,7 @@ import { hostGuard } from './plugins/host-guard.ts'
 import type { ServerPlugin } from './plugins/plugin.ts'
 import { requestLog } from './plugins/request-log.ts'
 
+/** A server that answers at its port. */
 export interface RunningServer {
   /** `http://127.0.0.1:8000` */
   readonly url: string

@@ -72,6 +72,7 @@ export function checkInteger(
   throw invalid(place, `must be a whole number ${range}`, value)
 }
 
+/** The id of a record. */
 export function checkId(value: unknown, place: string): string {
   const id = checkText(value, place, limits.idLengthMax)
   if (id === '') throw invalid(place, 'an id must not be empty', value)

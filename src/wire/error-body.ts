@@ -2,6 +2,7 @@
 import { AnnalsError, type ErrorCode, errorClasses, type Fate } from '../errors.ts'
 import { isPlainObject } from '../validation/values.ts'
 
+/** The body of an answer that is an error: Chroma's two fields, and ours. */
 export interface ErrorBody {
   /** Chroma's name for the error. */
   error: string

@@ -36,6 +36,7 @@ export function encodeRecords(records: readonly RecordInput[]): object {
   }
 }
 
+/** The body of `get`. */
 export function encodeGet({ ids, limit, offset, include }: GetRequest, filters: GivenFilters): object {
   return {
     ids: ids ?? undefined,
@@ -56,6 +57,7 @@ export function encodeQuery({ ids, count, include }: QueryRequest, filters: Give
   return { n_results: count, ids: ids ?? undefined, include, ...encodeFilters(filters) }
 }
 
+/** The filters of a body, which are absent where none were given. */
 export function encodeFilters({ where, whereDocument }: GivenFilters): object {
   return {
     where: plainCopy(where) ?? undefined,
@@ -71,6 +73,7 @@ interface Columns {
   uris: (string | null)[] | null
 }
 
+/** The answer of `get`. */
 export function decodeGet(body: unknown, include: Include[]): GetResult {
   return new GetResult(rowsOf(shaped<Columns>(body, 'records')), include)
 }
@@ -84,6 +87,7 @@ interface QueryColumns {
   uris: (string | null)[][] | null
 }
 
+/** The answer of `query`. */
 export function decodeQuery(body: unknown, include: Include[]): QueryResult {
   const { ids, distances, embeddings, documents, metadatas, uris } = shaped<QueryColumns>(body, 'neighbours')
   const lists = ids.map((_, query): QueryRow[] => {
@@ -100,6 +104,7 @@ export function decodeQuery(body: unknown, include: Include[]): QueryResult {
   return new QueryResult(lists, include)
 }
 
+/** The answer of `search`. */
 export function decodeSearch(body: unknown): SearchResult {
   const { embeddings, ...columns } = shaped<SearchColumns>(body, 'the answer of a search')
   return new SearchResult({
@@ -108,7 +113,10 @@ export function decodeSearch(body: unknown): SearchResult {
   })
 }
 
-/** As embeddings, with the fewest digits; and JSON has no infinity. Neighbours come nearest first, so one without a distance before others is infinitely near. */
+/**
+ * As embeddings, with the fewest digits; and JSON has no infinity. Neighbours come nearest first, so one without
+ * a distance before others is infinitely near.
+ */
 function decodeDistances(column: readonly (number | null)[] | null): number[] | null {
   if (column === null) return null
   const lastFinite = column.findLastIndex((distance) => distance !== null)
@@ -152,6 +160,7 @@ interface CollectionBody {
   } | null
 }
 
+/** A collection as a server answers it. */
 export function decodeCollection(body: unknown): CollectionInfo {
   const given = shaped<CollectionBody>(body, 'a collection')
   const { id, name, tenant, database, metadata, dimension, configuration_json, schema } = given

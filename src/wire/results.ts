@@ -18,19 +18,23 @@ export function decodeChange(value: unknown): Change {
   return timed<Change>(value, 'a change')
 }
 
+/** A line of `history`. */
 export function decodeRecordVersion(value: unknown): RecordVersion {
   return timed<RecordVersion>(value, 'a version')
 }
 
+/** A line of `log`. */
 export function decodeLogLine(value: unknown): LogLine {
   return timed<LogLine>(value, 'a line of the log')
 }
 
+/** A line of `diff`. */
 export function decodeDifference(value: unknown): Difference {
   const difference = shaped<Difference>(value, 'a difference')
   return { ...difference, by: decodeOperation(difference.by) }
 }
 
+/** The answer of `erase`. */
 export function decodeErasure(value: unknown): Erasure {
   const erasure = shaped<Erasure>(value, 'an erasure')
   return {
@@ -43,6 +47,7 @@ export function decodeErasure(value: unknown): Erasure {
   }
 }
 
+/** The answer of `explainQuery`. */
 export function decodeExplanation(value: unknown): QueryExplanation {
   const explanation = shaped<QueryExplanation>(value, 'an explanation')
   return { ...explanation, queries: explanation.queries.map((neighbors) => neighbors.map(decodeNeighbor)) }

@@ -10,6 +10,7 @@ export function databasesPath(tenant: string): string {
   return `${apiRoot}/tenants/${encodeURIComponent(tenant)}/databases`
 }
 
+/** Of a database by its name. */
 export function databasePath({ tenant, database }: { tenant: string; database: string }): string {
   return `${databasesPath(tenant)}/${encodeURIComponent(database)}`
 }
@@ -19,6 +20,7 @@ export function collectionPath(collection: { tenant: string; database: string; i
   return `${databasePath(collection)}/collections/${collection.id}`
 }
 
+/** The path with its parameters. */
 export function withQuery(path: string, parameters: Parameters): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters))

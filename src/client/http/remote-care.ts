@@ -19,6 +19,7 @@ import { type RemoteSession, sendErasure } from './remote-session.ts'
 import { runJob } from './streams.ts'
 import type { Transport } from './transport.ts'
 
+/** The figures of the server's store. */
 export async function readStats(transport: Transport): Promise<StoreStats> {
   const { body } = await transport.json({ method: 'GET', path: `${apiRoot}/stats` })
   const stats = timed<StoreStats>(body, 'the figures of a store')
@@ -26,18 +27,21 @@ export async function readStats(transport: Transport): Promise<StoreStats> {
   return { ...stats, memoryBudgetBytes: stats.memoryBudgetBytes ?? Number.POSITIVE_INFINITY }
 }
 
+/** Has the server verify its store; findings come as they are made. */
 export function verifyStore(transport: Transport, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { level, signal, onProgress, onFinding } = options
   const call = { method: 'POST' as const, path: `${apiRoot}/verify`, body: { level }, signal }
   return runJob(transport, call, { onProgress, onFinding })
 }
 
+/** Has the server repair its store. */
 export function repairStore(transport: Transport, options: RepairOptions = {}): Promise<RepairResult> {
   const { signal, onProgress } = options
   const call = { method: 'POST' as const, path: `${apiRoot}/repair`, body: {}, signal }
   return runJob(transport, call, { onProgress })
 }
 
+/** Has the server merge the small graphs of every collection. */
 export function compactStore(
   transport: Transport,
   { signal, onProgress, ...rest }: ReindexOptions,
@@ -46,6 +50,7 @@ export function compactStore(
   return runJob(transport, call, { onProgress })
 }
 
+/** Has the server let go of what retention no longer keeps. `who` is responsible for it. */
 export function vacuumStore(
   transport: Transport,
   { signal, onProgress, dryRun }: VacuumOptions,
@@ -62,6 +67,7 @@ export function vacuumStore(
   return runJob(transport, call, { onProgress })
 }
 
+/** Has the server erase records of the session's database. */
 export async function eraseRecords(
   session: RemoteSession,
   body: EraseOptions,

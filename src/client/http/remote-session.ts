@@ -34,6 +34,7 @@ export class RemotePoint {
   }
 }
 
+/** What a server answers to a write. */
 export interface Written {
   receipt: WriteReceipt
   body: unknown

@@ -15,6 +15,7 @@ import { answerInvalid, asWrite, connectionLost, type Failure, refused, unanswer
 import type { ServerAddress } from './http-client-options.ts'
 import { parseRetryAfter, retryDelayMs } from './retry.ts'
 
+/** One request, as it is meant. */
 export interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** With the query, from the slash on. */
@@ -54,6 +55,7 @@ interface Loaded {
   streams: Agent
 }
 
+/** The connections of one client to one server. */
 export class Transport {
   readonly #address: ServerAddress
   readonly #open = new Map<Exchange, Call>()

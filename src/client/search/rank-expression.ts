@@ -161,30 +161,37 @@ function rrfWeights(given: unknown, count: number, normalize: boolean): number[]
   return weights.map((weight) => weight / total)
 }
 
+/** The sum of all; 0 of none. */
 export function Sum(...ranks: RankInput[]): RankExpression {
   return list('$sum', ranks)
 }
 
+/** The product of all; 1 of none. */
 export function Mul(...ranks: RankInput[]): RankExpression {
   return list('$mul', ranks)
 }
 
+/** The largest of all. */
 export function Max(...ranks: RankInput[]): RankExpression {
   return list('$max', ranks)
 }
 
+/** The smallest of all. */
 export function Min(...ranks: RankInput[]): RankExpression {
   return list('$min', ranks)
 }
 
+/** The left without the right. */
 export function Sub(left: RankInput, right: RankInput): RankExpression {
   return new RankExpression({ $sub: { left: rankOf(left), right: rankOf(right) } })
 }
 
+/** The left by the right. */
 export function Div(left: RankInput, right: RankInput): RankExpression {
   return new RankExpression({ $div: { left: rankOf(left), right: rankOf(right) } })
 }
 
+/** The amount without its sign. */
 export function Abs(rank: RankInput): RankExpression {
   return new RankExpression({ $abs: rankOf(rank) })
 }

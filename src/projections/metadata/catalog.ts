@@ -5,6 +5,7 @@ import type { CollectionRow } from './rows.ts'
 /** Where a read stands: a position of the past, or `null` for now. */
 export type At = number | null
 
+/** A database that was not deleted. */
 export interface DatabaseRow {
   /** Position of its creation; 0 for the default database, which is always there. */
   key: number
@@ -13,7 +14,6 @@ export interface DatabaseRow {
   name: string
 }
 
-/** A named position. */
 /** A collection with a rule of its own for its history. */
 export interface RetentionRow {
   id: string
@@ -21,6 +21,7 @@ export interface RetentionRow {
   died: number | null
 }
 
+/** A named position. */
 export interface TagRow {
   name: string
   position: number
@@ -43,6 +44,7 @@ export interface RememberedKey {
   committed_at: number
 }
 
+/** Which part of a list is read; what is `undefined` does not restrict. */
 export interface Page {
   limit?: number | undefined
   offset?: number | undefined

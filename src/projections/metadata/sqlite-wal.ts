@@ -24,6 +24,7 @@ const pageBytesMax = 65_536
 /** Read at once: large enough that the calls do not count, small enough to stay in the processor's cache. */
 const chunkBytes = 1024 * 1024
 
+/** The header of SQLite's write-ahead log. */
 export interface WalHeader {
   version: number
   /** Bytes of a page. */
@@ -35,6 +36,7 @@ export interface WalHeader {
   checksum: Int32Array
 }
 
+/** What of a write-ahead log counts: the frames up to its last commit. */
 export interface WalScan {
   /** `null` when SQLite takes the file for an empty log. */
   header: WalHeader | null

@@ -117,6 +117,7 @@ const sql: Record<keyof Statements, string> = {
   unindexDocument: 'DELETE FROM documents_fts WHERE rowid = ?',
 }
 
+/** Prepares all statements of the projection. */
 export function statementsFor(db: Database.Database): Statements {
   const prepared = Object.entries(sql).map(([name, text]) => [name, db.prepare(text)])
   return Object.fromEntries(prepared) as Statements

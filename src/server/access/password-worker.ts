@@ -11,6 +11,7 @@ export interface PasswordQuestion {
   password: string
   hash: string
 }
+/** Whether the password is the one of the hash. */
 export interface PasswordAnswer {
   number: number
   matches: boolean

@@ -9,6 +9,7 @@ import { schemaJson, schemaPayload } from './schema-wire.ts'
 
 type Json = Record<string, unknown>
 
+/** What a collection is created from; configuration and schema are two ways to say it. */
 export function createPayload(body: unknown): NewCollection {
   const given = object(body, 'body')
   const configuration = optional(configurationShape)(given.configuration, 'configuration')
@@ -25,6 +26,7 @@ export function createPayload(body: unknown): NewCollection {
   }
 }
 
+/** What of a collection changes. */
 export function changesPayload(body: unknown): CollectionChanges {
   const given = object(body, 'body')
   const configuration = optional(updateShape)(given.new_configuration, 'new_configuration')

@@ -24,18 +24,21 @@ export interface WireSelection {
   whereDocument: unknown
 }
 
+/** The body of `get`, read. */
 export interface GetPayload extends WireSelection {
   limit: number | null
   offset: number | null
   include: Include[]
 }
 
+/** The body of `query`, read. */
 export interface QueryPayload extends WireSelection {
   queryEmbeddings: Float32Array[]
   nResults: number
   include: Include[]
 }
 
+/** The body of `delete`, read. */
 export interface DeletePayload extends WireSelection {
   limit: number | null
 }
@@ -69,6 +72,7 @@ export function recordsPayload(
   }))
 }
 
+/** Reads the body of `get`; refuses the wrong shape with 422. */
 export function getPayload(body: unknown): GetPayload {
   const given = object(body, 'body')
   return {
@@ -79,6 +83,7 @@ export function getPayload(body: unknown): GetPayload {
   }
 }
 
+/** Reads the body of `query`; refuses the wrong shape with 422. */
 export function queryPayload(body: unknown): QueryPayload {
   const given = object(body, 'body')
   return {
@@ -89,6 +94,7 @@ export function queryPayload(body: unknown): QueryPayload {
   }
 }
 
+/** Reads the body of `delete`; refuses the wrong shape with 422. */
 export function deletePayload(body: unknown): DeletePayload {
   const given = object(body, 'body')
   return { ...selection(given), limit: optional(uint32)(given.limit, 'limit') }

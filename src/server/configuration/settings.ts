@@ -24,6 +24,7 @@ export type SettingKind =
   /** A list of plain objects; as text, YAML or JSON. */
   | { kind: 'grants' }
 
+/** One setting; its three names come from its key. */
 export interface Setting {
   /** Its place in a file, with dots. */
   key: string

@@ -12,6 +12,7 @@ import type { Parameters } from './parameters.ts'
 /** A JSON schema, as OpenAPI 3.1 has it; `{ $ref: 'Name#' }` names a component. */
 export type JsonSchema = Readonly<Record<string, unknown>>
 
+/** One route: where it is, what it takes and answers, and what it does. */
 export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** As OpenAPI writes it: `/api/v2/tenants/{tenant_name}`. */

@@ -17,6 +17,7 @@ function expected(what: string, value: unknown, place: string): Error {
   return wrongShape(`${place}: invalid type: expected ${what}, got ${show(value)}`)
 }
 
+/** An object, as JSON made it. */
 export function object(value: unknown, place: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>
@@ -43,11 +44,13 @@ export function number(value: unknown, place: string): number {
   throw expected('a number', value, place)
 }
 
+/** A string. */
 export function text(value: unknown, place: string): string {
   if (typeof value === 'string') return value
   throw expected('a string', value, place)
 }
 
+/** `true` or `false`. */
 export function flag(value: unknown, place: string): boolean {
   if (typeof value === 'boolean') return value
   throw expected('a boolean', value, place)
@@ -65,11 +68,13 @@ export function uint64(value: unknown, place: string): number {
   throw expected('an unsigned integer', value, place)
 }
 
+/** An array of anything. */
 export function anyArray(value: unknown, place: string): unknown[] {
   if (Array.isArray(value)) return value
   throw expected('an array', value, place)
 }
 
+/** An array whose elements have a shape. */
 export function list<T>(shape: Shape<T>): Shape<T[]> {
   return (value, place) => anyArray(value, place).map((entry, index) => shape(entry, `${place}[${index}]`))
 }
