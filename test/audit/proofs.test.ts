@@ -13,7 +13,7 @@ import { Prover } from '../../src/audit/prover.ts'
 import { TreeHashes } from '../../src/audit/tree-hashes.ts'
 import { decodeCbor } from '../../src/format/cbor.ts'
 import { leafOf } from '../../src/format/frame.ts'
-import { MerkleFrontier } from '../../src/log/merkle-tree.ts'
+import { rootOf as rootOfLeaves } from '../support/merkle.ts'
 import type { OperationLog } from '../../src/log/operation-log.ts'
 import { Stores } from './support.ts'
 
@@ -37,9 +37,9 @@ function logOfLeaves(count: number): OperationLog & { reads: number } {
 }
 
 function rootOf(count: number, end = count, start = 0): Buffer {
-  const frontier = new MerkleFrontier()
-  for (let index = start; index < end; index++) frontier.append(leafOf(Buffer.from(`${index}`)))
-  return frontier.root()
+  return rootOfLeaves(
+    Array.from({ length: end - start }, (_, index) => leafOf(Buffer.from(`${start + index}`))),
+  )
 }
 
 async function storeOf(records: number) {

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { leafOf } from '../../src/format/frame.ts'
 import { MerkleFrontier } from '../../src/log/merkle-tree.ts'
+import { rootOf, vectorLeaves, vectorRoots } from '../support/merkle.ts'
 
 const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest()
-const leafOf = (data: Uint8Array) => sha256(Buffer.from([0]), data)
 
 /** MTH of RFC 6962: split at the largest power of two smaller than n. */
 function treeHash(leaves: readonly Buffer[]): Buffer {
@@ -16,36 +17,10 @@ function treeHash(leaves: readonly Buffer[]): Buffer {
   return sha256(Buffer.from([1]), treeHash(leaves.slice(0, split)), treeHash(leaves.slice(split)))
 }
 
-// The eight inputs and the roots of the trees over the first n of them, as Certificate Transparency tests them.
-const inputs = [
-  '',
-  '00',
-  '10',
-  '2021',
-  '3031',
-  '40414243',
-  '5051525354555657',
-  '606162636465666768696a6b6c6d6e6f',
-]
-const roots = [
-  'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-  '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
-  'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
-  'aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77',
-  'd37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7',
-  '4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4',
-  '76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef',
-  'ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c',
-  '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328',
-]
-
 describe('the Merkle frontier', () => {
   test('gives the roots of Certificate Transparency', () => {
-    const frontier = new MerkleFrontier()
-    expect(frontier.root().toString('hex')).toBe(roots[0])
-    inputs.forEach((input, index) => {
-      frontier.append(leafOf(Buffer.from(input, 'hex')))
-      expect(frontier.root().toString('hex')).toBe(roots[index + 1])
+    vectorRoots.forEach((root, size) => {
+      expect(rootOf(vectorLeaves.slice(0, size)).toString('hex')).toBe(root)
     })
   })
 
@@ -77,16 +52,12 @@ describe('the Merkle frontier', () => {
 
   test('tells a changed, a lost and a swapped leaf', () => {
     const leaves = Array.from({ length: 21 }, (_, n) => leafOf(Buffer.from([n])))
-    const rootOf = (list: readonly Buffer[]) => {
-      const frontier = new MerkleFrontier()
-      for (const leaf of list) frontier.append(leaf)
-      return frontier.root().toString('hex')
-    }
-    const seen = new Set([rootOf(leaves)])
+    const hexRootOf = (list: readonly Buffer[]) => rootOf(list).toString('hex')
+    const seen = new Set([hexRootOf(leaves)])
     for (let n = 0; n < leaves.length; n++) {
-      seen.add(rootOf(leaves.toSpliced(n, 1)))
-      seen.add(rootOf(leaves.with(n, leafOf(Buffer.from('other')))))
-      if (n > 0) seen.add(rootOf(leaves.with(n, leaves[0]!).with(0, leaves[n]!)))
+      seen.add(hexRootOf(leaves.toSpliced(n, 1)))
+      seen.add(hexRootOf(leaves.with(n, leafOf(Buffer.from('other')))))
+      if (n > 0) seen.add(hexRootOf(leaves.with(n, leaves[0]!).with(0, leaves[n]!)))
     }
     expect(seen.size).toBe(1 + 21 + 21 + 20)
   })
