@@ -13,8 +13,8 @@ import { Prover } from '../../src/audit/prover.ts'
 import { TreeHashes } from '../../src/audit/tree-hashes.ts'
 import { decodeCbor } from '../../src/format/cbor.ts'
 import { leafOf } from '../../src/format/frame.ts'
-import { rootOf as rootOfLeaves } from '../support/merkle.ts'
 import type { OperationLog } from '../../src/log/operation-log.ts'
+import { rootOf as rootOfLeaves } from '../support/merkle.ts'
 import { Stores } from './support.ts'
 
 const stores = new Stores()

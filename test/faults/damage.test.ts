@@ -39,14 +39,10 @@ describe.each([
     ['the rest of the log folder', /^log\/(?!\d+\.(log|ldb)$)/],
     ['the metadata', /^metadata\./],
     ['the segments', /^segments\//],
-  ])(
-    'survives damage to %s',
-    async (__, pattern) => {
-      const wrong = await wrongOutcomes(pattern)
-      expect(wrong).toEqual([])
-    },
-    120_000,
-  )
+  ])('survives damage to %s', async (__, pattern) => {
+    const wrong = await wrongOutcomes(pattern)
+    expect(wrong).toEqual([])
+  })
 })
 
 async function wrongOutcomes(pattern: RegExp): Promise<string[]> {
@@ -78,16 +74,8 @@ function isRight({ answers, code }: Outcome): boolean {
 
 function damagesFor(file: string, size: number): Damage[] {
   const cuts = [...new Set([0, size >>> 1, size - 1])].filter((length) => length >= 0 && length < size)
-  // The page digests have a suite of their own; here every third page will do.
-  const large = file.startsWith('metadata.') && process.env.ANNALS_KILL_CYCLES === undefined ? 12_288 : 4096
-  const stride = file.startsWith('log/') ? 2500 : size < 8192 ? 997 : large
   const flips: number[] = []
-  for (
-    let at = Math.min(13, size - 1);
-    at >= 0 && at < size;
-    at += Math.min(stride, Math.max(64, size >>> 3))
-  )
-    flips.push(at)
+  for (let at = Math.min(13, size - 1); at >= 0 && at < size; at += strideOf(file, size)) flips.push(at)
   if (size > 64) flips.push(size - 5)
   const zeroed = { what: 'a block of zeros in the middle', apply: (path: string) => zero(path, size >>> 1) }
   return [
@@ -102,6 +90,14 @@ function damagesFor(file: string, size: number): Damage[] {
       apply: (path: string) => flip(path, at),
     })),
   ]
+}
+
+/** How far apart bits are flipped in a file. */
+function strideOf(file: string, size: number): number {
+  if (file.startsWith('log/')) return Math.min(2500, Math.max(64, size >>> 3))
+  // What is derived from the log is opened by its digests, which have suites of their own: a few bits will do here.
+  if (process.env.ANNALS_KILL_CYCLES === undefined) return Math.min(49_152, Math.max(64, size >>> 2))
+  return Math.min(size < 8192 ? 997 : 4096, Math.max(64, size >>> 3))
 }
 
 function zero(path: string, from: number): void {

@@ -9,9 +9,9 @@ import { recordKey } from '../../src/format/keys.ts'
 import { decodeFrame, encodeFrame } from '../../src/format/operation-record.ts'
 import { PersistentClient } from '../../src/index.ts'
 import { DiskMedium } from '../../src/log/disk-medium.ts'
-import { rootOf } from '../support/merkle.ts'
 import { openLog } from '../../src/log/open-log.ts'
 import { ask } from '../faults/children/answers.js'
+import { rootOf } from '../support/merkle.ts'
 
 const fixture = join(import.meta.dirname, '../fixtures/format-1')
 const expected = JSON.parse(readFileSync(join(fixture, 'expected.json'), 'utf8'))

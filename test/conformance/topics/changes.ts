@@ -191,6 +191,10 @@ export const changes: Topic = (fixture) => {
     })
   })
 
+  const untouched = fixture.once(async (kept) => {
+    const client = kept.client()
+    return { client, notes: await kept.collection({ client }) }
+  })
   test.each([
     [{ after: -1 }, 'invalid_argument'],
     [{ after: 'x' }, 'invalid_argument'],
@@ -199,8 +203,7 @@ export const changes: Topic = (fixture) => {
     [{ since: 3 }, 'unsupported_option'],
     [7, 'invalid_argument'],
   ])('%j is refused', async (options, code) => {
-    const client = fixture.client()
-    const notes = await fixture.collection({ client })
+    const { client, notes } = await untouched()
     expect(await codeOf(() => client.changes(untyped(options)))).toBe(code)
     expect(await codeOf(() => notes.changes(untyped(options)))).toBe(code)
   })

@@ -75,13 +75,14 @@ export const history: Topic = (fixture) => {
     expect((await all(two.history('a'))).map(({ type }) => type)).toEqual(['add'])
   })
 
+  const untouched = fixture.once((kept) => kept.collection())
   test.each([[7], [''], [null], ['a\0b']])('refuses the id %j', async (id) => {
-    const notes = await fixture.collection()
+    const notes = await untouched()
     expect(await codeOf(() => all(notes.history(untyped(id))))).toBe('invalid_argument')
   })
 
   test('refuses options that it does not know', async () => {
-    const notes = await fixture.collection()
+    const notes = await untouched()
     expect(await codeOf(() => all(notes.history('a', untyped({ order: 'up' }))))).toBe('invalid_argument')
     expect(await codeOf(() => all(notes.history('a', untyped({ limit: 1 }))))).toBe('unsupported_option')
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Metadata, Where } from '../../../src/index.ts'
-import { all, refusalOf, type Topic, untyped } from '../fixture.ts'
+import { all, type Fixture, refusalOf, type Topic, untyped } from '../fixture.ts'
 
 const large = 2n ** 53n
 const least = -(2n ** 63n)
@@ -48,8 +48,8 @@ const cases: [Where, string[]][] = [
 ]
 
 export const numbers: Topic = (fixture) => {
-  const filled = async () => {
-    const notes = await fixture.collection()
+  const filled = async ({ collection }: Pick<Fixture, 'collection'>) => {
+    const notes = await collection()
     const metadatas = {
       one: { n: 1 },
       half: { n: 0.5 },
@@ -62,9 +62,17 @@ export const numbers: Topic = (fixture) => {
       none: null,
     }
     const ids = Object.keys(metadatas)
-    await notes.add({ ids, embeddings: ids.map((_, index) => [index]), metadatas: Object.values(metadatas) })
-    return notes
+    const embeddings = ids.map((_, index) => [index])
+    const { position } = await notes.add({ ids, embeddings, metadatas: Object.values(metadatas) })
+    return { notes, ids, position }
   }
+  const asAdded = fixture.once(filled)
+  // Superseded versions are judged by the matcher, live ones by SQL.
+  const superseded = fixture.once(async (kept) => {
+    const { notes, ids, position } = await filled(kept)
+    await notes.update({ ids, uris: ids })
+    return { notes, position }
+  })
 
   /** A collection and its one record hold everything; then an update changes two keys. */
   const written = async () => {
@@ -117,11 +125,8 @@ export const numbers: Topic = (fixture) => {
     test.each(cases.map(([where, ids]) => [shown(where), where, ids] as const))(
       '%s',
       async (_, where, ids) => {
-        const notes = await filled()
-        const { position } = await notes.delete({ ids: ['text'] })
-        expect((await notes.get({ where })).ids.sort()).toEqual([...ids].sort())
-        // Superseded versions are judged by the matcher, live ones by SQL.
-        await notes.update({ ids: (await notes.get()).ids, uris: (await notes.get()).ids })
+        expect((await (await asAdded()).notes.get({ where })).ids.sort()).toEqual([...ids].sort())
+        const { notes, position } = await superseded()
         expect((await notes.asOf(position).get({ where })).ids.sort()).toEqual([...ids].sort())
         expect((await notes.query({ queryEmbeddings: [[0]], where })).ids[0]?.sort()).toEqual([...ids].sort())
       },

@@ -130,10 +130,10 @@ export const queries: Topic = (fixture) => {
 
   test('see every write before them, while segments are sealed under them', async () => {
     const notes = await fixture.collection({ hnsw: { sync_threshold: 50, batch_size: 10, num_threads: 2 } })
-    for (let round = 0; round < 12; round++) {
-      await notes.add({ ids: ids(25, round * 25), embeddings: points(25, round * 25) })
-      if (round % 3 === 2) await notes.delete({ ids: [`r${round * 25}`] })
-      const last = round * 25 + 24
+    for (let round = 0; round < 6; round++) {
+      await notes.add({ ids: ids(45, round * 45), embeddings: points(45, round * 45) })
+      if (round % 3 === 2) await notes.delete({ ids: [`r${round * 45}`] })
+      const last = round * 45 + 44
       const found = await notes.query({
         queryEmbeddings: [
           [last, 1],
@@ -146,9 +146,9 @@ export const queries: Topic = (fixture) => {
         ['r0', 'r1', 'r2'],
       ])
     }
-    expect(await notes.count()).toBe(296)
-    const found = await notes.query({ queryEmbeddings: [[50, 1]], nResults: 3 })
-    expect(found.ids).toEqual([['r49', 'r51', 'r48']])
+    expect(await notes.count()).toBe(268)
+    const found = await notes.query({ queryEmbeddings: [[90, 1]], nResults: 3 })
+    expect(found.ids).toEqual([['r89', 'r91', 'r88']])
   })
 
   test('find in sealed segments what was updated and deleted since', async () => {

@@ -16,7 +16,7 @@ import {
   Val,
   type Where,
 } from '../../../src/index.ts'
-import { codeOf, ids, points, type Topic, untyped } from '../fixture.ts'
+import { codeOf, type Fixture, ids, points, type Topic, untyped } from '../fixture.ts'
 
 /** A query whose neighbours are r0, r1, r2 … */
 const fromLeft = { query: [0, 1] }
@@ -24,8 +24,8 @@ const fromLeft = { query: [0, 1] }
 const fromRight = { query: [19, 1] }
 
 export const searches: Topic = (fixture) => {
-  const line = async (count = 20) => {
-    const notes = await fixture.collection()
+  const line = async (count = 20, { collection }: Pick<Fixture, 'collection'> = fixture) => {
+    const notes = await collection()
     await notes.add({
       ids: ids(count),
       embeddings: points(count),
@@ -34,12 +34,14 @@ export const searches: Topic = (fixture) => {
     })
     return notes
   }
+  /** For tests that write nothing. */
+  const twenty = fixture.once((kept) => line(20, kept))
   const idsOf = async (notes: Pick<Collection, 'search'>, search: SearchLike) =>
     (await notes.search(search)).ids[0]!.join(' ')
 
   describe('show', () => {
     test('just what was selected, best first', async () => {
-      const notes = await line()
+      const notes = await twenty()
       const base = new Search().rank(Knn(fromRight)).limit(3)
       const found = await notes.search([
         base,
@@ -119,11 +121,11 @@ export const searches: Topic = (fixture) => {
       ['all joined', { where: K('n').lt(4).or(K('n').gte(18)).and(K.ID.ne('r0')) }, 'r1 r2 r3 r18 r19'],
       ['nothing', { filter: {} }, ids(20).join(' ')],
     ])('by %s', async (_, search, expected) => {
-      expect(await idsOf(await line(), search)).toBe(expected)
+      expect(await idsOf(await twenty(), search)).toBe(expected)
     })
 
     test('before the neighbours are counted, as query does', async () => {
-      const notes = await line()
+      const notes = await twenty()
       const filters: Where[] = [
         { even: true },
         { third: 't2' },
@@ -142,7 +144,7 @@ export const searches: Topic = (fixture) => {
 
   describe('rank', () => {
     test('by arithmetic on what several queries found', async () => {
-      const notes = await line()
+      const notes = await twenty()
       const both = Sum(Knn(fromLeft), Knn(fromRight).multiply(2))
       const found = await notes.search(new Search({ rank: both, limit: 3, select: '#score' }))
       expect(found.rows()[0]!.map(({ id, score }) => [id, score])).toEqual(
@@ -153,7 +155,7 @@ export const searches: Topic = (fixture) => {
     })
 
     test('only what every Knn without a default found', async () => {
-      const notes = await line()
+      const notes = await twenty()
       const near = { limit: 11 }
       expect(
         await idsOf(notes, { rank: Sum(Knn({ ...fromLeft, ...near }), Knn({ ...fromRight, ...near })) }),
@@ -167,7 +169,7 @@ export const searches: Topic = (fixture) => {
     })
 
     test('by reciprocal rank fusion', async () => {
-      const notes = await line()
+      const notes = await twenty()
       const left = Knn({ ...fromLeft, returnRank: true })
       const right = Knn({ ...fromRight, returnRank: true })
       const fused = Rrf({ ranks: [left, right], k: 10, weights: [3, 1] })
@@ -190,7 +192,7 @@ export const searches: Topic = (fixture) => {
 
   describe('group', () => {
     test('and keep the best of each', async () => {
-      const notes = await line()
+      const notes = await twenty()
       const grouped = (by: GroupBy) => idsOf(notes, new Search().rank(Knn(fromLeft)).groupBy(by).limit(10))
       expect(await grouped(new GroupBy([K('third')], new MinK([K.SCORE], 1)))).toBe('r0 r1 r2')
       expect(await grouped(new GroupBy(['third'], new MaxK(['n'], 2)))).toBe('r14 r15 r16 r17 r18 r19')
@@ -203,7 +205,7 @@ export const searches: Topic = (fixture) => {
 
   describe('stand', () => {
     test('in every form: ours, its parts, the payload, the official client', async () => {
-      const notes = await line()
+      const notes = await twenty()
       const where = { n: { $gte: 2 } }
       const aggregate = { $min_k: { keys: ['#score'], k: 2 } }
       const forms = {
@@ -254,7 +256,7 @@ export const searches: Topic = (fixture) => {
     })
 
     test('at every read level on all that was acknowledged', async () => {
-      const notes = await line()
+      const notes = await twenty()
       for (const readLevel of Object.values(ReadLevel)) {
         const found = await notes.search(new Search().rank(Knn(fromRight)).limit(1), { readLevel })
         expect(found.ids).toEqual([['r19']])

@@ -239,6 +239,10 @@ export const writeOptions: Topic = (fixture) => {
     })
   })
 
+  const untouched = fixture.once(async (kept) => {
+    const client = kept.client()
+    return { client, notes: await kept.collection({ client }) }
+  })
   test.each<[object, string, string]>([
     [{ actor: 7 }, 'invalid_argument', '7'],
     [{ actor: 'x'.repeat(257) }, 'limit_exceeded', '257'],
@@ -249,8 +253,7 @@ export const writeOptions: Topic = (fixture) => {
     [{ expectedPosition: '3' }, 'invalid_argument', '"3"'],
     [{ actr: 'ada' }, 'unsupported_option', '"actr"'],
   ])('%j is refused', async (options, code, named) => {
-    const client = fixture.client()
-    const notes = await fixture.collection({ client })
+    const { client, notes } = await untouched()
     const head = await headOf(client)
     for (const run of [
       () => notes.add({ ids: ['a'], embeddings: [[1]] }, options),
