@@ -1,5 +1,6 @@
 // The transactions that the killed processes commit: the n-th of a lane is the same in every process. And what they
-// come to. Lanes share no record, so that none of them is ever refused, and several are written together.
+// come to. Each fifth holds more records than are applied in one turn. Lanes share no record, so that none of them is
+// ever refused, and several are written together.
 export const lanes = ['left', 'right']
 const accountsPerLane = 5
 
@@ -9,12 +10,14 @@ export const accountsOf = (lane) =>
 /** The n-th transaction of a lane, n from 1: what it updates, adds and deletes. */
 export function transaction(lane, n) {
   const accounts = accountsOf(lane)
+  const isLarge = n % 5 === 0
+  const kept = Array.from({ length: isLarge ? 150 : 1 }, (_, index) => `${lane} ${n} kept ${index}`)
   return {
     updated: [accounts[n % accountsPerLane], accounts[(n + 1) % accountsPerLane]],
-    added: [`${lane} ${n} kept`, `${lane} ${n} passing`],
+    added: [...kept, `${lane} ${n} passing`],
     deleted: n > 2 ? [`${lane} ${n - 2} passing`] : [],
     embedding: [n, lane.length],
-    document: `${lane} ${n} `.padEnd(n % 7 === 0 ? 60_000 : 40, `${n},`),
+    document: `${lane} ${n} `.padEnd(n % 7 === 0 && !isLarge ? 60_000 : 40, `${n},`),
     metadata: { n },
   }
 }
@@ -24,9 +27,14 @@ export async function commit(collection, lane, n) {
   const { updated, added, deleted, embedding, document, metadata } = transaction(lane, n)
   const conditional = collection.conditional()
   await conditional.get({ ids: [...updated, ...added, ...deleted] })
-  const two = { embeddings: [embedding, embedding], documents: [document, document] }
-  await conditional.update({ ids: updated, ...two, metadatas: [metadata, metadata] })
-  await conditional.add({ ids: added, ...two, metadatas: [metadata, metadata] })
+  const records = (ids) => ({
+    ids,
+    embeddings: ids.map(() => embedding),
+    documents: ids.map(() => document),
+    metadatas: ids.map(() => metadata),
+  })
+  await conditional.update(records(updated))
+  await conditional.add(records(added))
   if (deleted.length > 0) await conditional.delete({ ids: deleted })
   return conditional.commit({ idempotencyKey: `${lane} ${n}` })
 }
