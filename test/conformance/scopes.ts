@@ -3,6 +3,7 @@ import type { Scope, TopicName } from './suite.ts'
 
 const noTenants = 'an import brings collections, not the tenants and databases around them'
 const noPast = 'an import brings the records of now, not those of then'
+const noRetention = 'an import brings records, not how long their store keeps what was'
 const noFunction = 'an import brings records; which function of the caller made them is not known'
 
 const filters: readonly TopicName[] = ['metadata filters', 'document filters']
@@ -75,6 +76,8 @@ export const imports: Scope = {
   cannot: {
     'are created, listed by name, counted in pages': noTenants,
     'exist once, and are missed by name': noTenants,
+    'tenants are listed by name, in pages': noTenants,
+    'is answered as it was set: of the store, and of collections that have their own': noRetention,
     'hold collections of their own, which go with them': noTenants,
     'mean the same in the past': noPast,
     'see the past as it was': noPast,
