@@ -32,7 +32,7 @@ export async function buildApp(context: ServerContext, options: AppOptions = {})
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 8_192 },
     frameworkErrors: (error, _request, reply) => answerError(error, reply as unknown as FastifyReply),
-    clientErrorHandler: (error, socket) => unreadable.end(error, socket),
+    clientErrorHandler: (error, socket) => void unreadable.end(error, socket),
     ...options.fastify,
   } as FastifyServerOptions) as unknown as FastifyInstance
   unreadable.watch(app.server)

@@ -1,6 +1,10 @@
 /** Bytes that Node's parser refuses before there is a request are answered with our body. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { PersistentClient } from '../../src/client/persistent-client.ts'
 import type { RunningServer } from '../../src/server/serve.ts'
 import { call, databasePath, startServer } from './support.ts'
 
@@ -103,10 +107,46 @@ test('after the answer to a GET with a body that it did not announce', async () 
 
 test('never in place of an answer that the client still waits for', async () => {
   const server = await startServer()
-  const request = `GET ${databasePath}/changes HTTP/1.1\r\n${host}\r\n`
-  expect(await send(server, `${request}no HTTP\r\n\r\n`).answer).not.toContain(' 400 ')
-  const { socket, answer, soFar } = send(server, request)
+  const request = `GET ${databasePath}/collections_count HTTP/1.1\r\n${host}\r\n`
+  const { answer } = send(server, `${request}${request}no HTTP\r\n\r\n`)
+  expect((await answer).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 400'])
+})
+
+test('never within an answer that goes on', async () => {
+  const server = await startServer()
+  const { socket, answer, soFar } = send(server, `GET ${databasePath}/changes HTTP/1.1\r\n${host}\r\n`)
   await expect.poll(soFar).toContain('text/event-stream')
   socket.write('no HTTP\r\n\r\n')
   expect(await answer).not.toContain('invalid_argument')
+})
+
+test('never for a write that is still under way: that one is not refused', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'annals-unreadable-'))
+  const server = await startServer({ path })
+  // Both have the same store: it is shared within a process.
+  const client = new PersistentClient({ path })
+  let release = (): void => undefined
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  open.push(() => release())
+  const { writer } = await client.store()
+  void writer.exclusive(() => released)
+  const body = '{"name":"slow"}'
+  const head = `POST ${databasePath}/collections HTTP/1.1\r\n${host}Content-Type: application/json\r\n`
+  const { answer } = send(server, `${head}Content-Length: ${body.length}\r\n\r\n${body}no HTTP\r\n\r\n`)
+  expect(await answer).toBe('')
+  release()
+  await expect.poll(() => client.countCollections()).toBe(1)
+  await client.close()
+  await server.close()
+  rmSync(path, { recursive: true, force: true })
+})
+
+test('a request that was refused before its body came has one answer', async () => {
+  const server = await startServer({ limits: { bodyBytes: 1_000 } })
+  const head = `POST ${databasePath}/collections HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n`
+  const body = `7d0\r\n${'x'.repeat(2_000)}\r\nno length\r\n`
+  const { answer } = send(server, `${head}Content-Type: application/json\r\n\r\n${body}`)
+  expect((await answer).match(/HTTP\/1\.1 \d+/g)).toHaveLength(1)
 })

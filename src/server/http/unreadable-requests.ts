@@ -2,10 +2,9 @@
  * What is answered to bytes that are no request: HTTP that cannot be parsed, headers that are too long, a request
  * that does not arrive. Node's parser meets them before there is a request that a route or a hook could see.
  *
- * What holds: an answer never stands where the client waits for that of an earlier request. That one goes first;
- * where a part of an answer to the same request is sent, the connection ends.
+ * What holds: an answer never stands where the client waits for another one. What was asked before is answered first,
+ * within a grace; a request that has its answer, or a part of it, gets no second one. Then the connection ends.
  */
-import { once } from 'node:events'
 import { type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -38,42 +37,53 @@ const malformed = new HttpError(400, 'InvalidArgumentError', 'invalid_argument',
 /** How long an earlier answer may take until the connection ends with it; a feed would go on for ever. */
 const graceMs = 2_000
 
+/** What a connection is about. */
+interface Connection {
+  /** The answers that its client waits for. */
+  awaited: Set<ServerResponse>
+  newest: ServerResponse
+  isEnding: boolean
+}
+
 /** Answers what one server cannot read. */
 export class UnreadableRequests {
-  /** The answers that each connection waits for. */
-  readonly #awaited = new WeakMap<Socket, Set<ServerResponse>>()
-  readonly #ending = new WeakSet<Socket>()
+  readonly #connections = new WeakMap<Socket, Connection>()
 
   /** Takes note of the requests that a server can read. */
   watch(server: Server): void {
     server.on('request', ({ socket }, response) => {
-      const awaited = this.#awaited.get(socket) ?? new Set()
-      this.#awaited.set(socket, awaited.add(response))
+      const { awaited } = this.#connections.get(socket) ?? { awaited: new Set() }
+      this.#connections.set(socket, { awaited: awaited.add(response), newest: response, isEnding: false })
       response.once('close', () => awaited.delete(response))
     })
   }
 
-  /** Answers where it can be understood, after what was asked before, and ends the connection. */
+  /** Answers where it can be understood, after what was asked before, and ends the connection. Never rejects. */
   async end(error: Error & { code?: string }, socket: Socket): Promise<void> {
+    const connection = this.#connections.get(socket)
+    if (connection === undefined) return finish(socket, answerTo(error.code))
     // What follows is no request either.
-    if (this.#ending.has(socket)) return
-    this.#ending.add(socket)
+    if (connection.isEnding) return
+    connection.isEnding = true
     socket.pause()
-    const ended = Promise.all(this.#underWay(socket).map((response) => once(response, 'close')))
-    await Promise.race([ended, setTimeout(graceMs, null, { ref: false })])
-    if (socket.writable && this.#isFree(socket)) socket.write(answerTo(error.code))
-    socket.destroy()
+    const { awaited, newest } = connection
+    // What broke off: the newest request, where it did not come whole, or else a new one.
+    const broken = newest.req.complete ? null : newest
+    const first = [...awaited].filter((response) => response !== broken || response.headersSent)
+    await Promise.race([Promise.all(first.map(closeOf)), setTimeout(graceMs, null, { ref: false })])
+    const isNext = broken?.headersSent !== true && !first.some((response) => awaited.has(response))
+    finish(socket, isNext ? answerTo(error.code) : null)
   }
+}
 
-  /** Answers to requests that came whole, such as a GET with a body that it did not announce. */
-  #underWay(socket: Socket): ServerResponse[] {
-    return [...(this.#awaited.get(socket) ?? [])].filter(({ req }) => req.complete)
-  }
+/** Also of one that fails: then it closes, too. */
+function closeOf(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => response.once('close', resolve))
+}
 
-  /** Whether the next answer is that to the bytes which came last. */
-  #isFree(socket: Socket): boolean {
-    return [...(this.#awaited.get(socket) ?? [])].every(({ headersSent }) => !headersSent)
-  }
+function finish(socket: Socket, answer: string | null): void {
+  if (socket.writable && answer !== null) socket.write(answer)
+  socket.destroy()
 }
 
 function answerTo(code: string | undefined): string {
