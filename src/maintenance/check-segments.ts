@@ -1,42 +1,28 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type Database from 'better-sqlite3'
 import { AnnalsError, messageOf } from '../errors.ts'
-import { limits } from '../limits.ts'
-import type { OperationLog } from '../log/operation-log.ts'
 import type { Manifest, SegmentRow } from '../projections/metadata/manifest.ts'
 import type { CollectionRow } from '../projections/metadata/rows.ts'
-import { prepare } from '../projections/vectors/distance.ts'
-import { checkInSteps, elementOf, readHeader } from '../projections/vectors/hnsw-file.ts'
 import { readSegmentFile } from '../projections/vectors/sealed-segment.ts'
 import type { VectorStore } from '../projections/vectors/vector-store.ts'
-import { inTurns } from '../turns.ts'
-import type { CollectionConfiguration, Space } from '../types.ts'
-import { type Checked, type Finding, finding, type VerifyLevel } from './findings.ts'
+import { checkVectors, type VectorCheck } from './check-vectors.ts'
+import { type Finding, finding, type VerifyLevel } from './findings.ts'
 
 /** What a check of the segments works with. */
-export interface SegmentCheck {
-  log: OperationLog
-  live: Database.Database
+export interface SegmentCheck extends VectorCheck {
   manifest: Manifest
   vectors: VectorStore
   /** Waits until nothing of a collection (UUID) is being sealed or rebuilt. */
   settled: (collection: string) => Promise<void>
   level: VerifyLevel
-  checked: Checked
   onSegments: (done: number, total: number) => void
-  signal: AbortSignal | undefined
   /** Told of each segment that must be built again. */
   onBad?: (segment: SegmentRow) => void
 }
 
 /** Files up to this size are read and hashed even by a quick verification. */
 const quickDigestBytes = 1024 * 1024
-/** Labels that are looked up before others get the thread. */
-const labelsPerStep = 10_000
-/** Vectors of one segment that are told one by one. */
-const toldMax = 20
 
 /** The manifest against the files, and at level `deep` the vectors in the files against the log. */
 export async function* checkSegments(check: SegmentCheck): AsyncGenerator<Finding> {
@@ -103,162 +89,8 @@ async function* checkSegment(check: SegmentCheck, segment: SegmentRow): AsyncGen
     yield finding('segment_damaged', where, messageOf(error))
     return
   }
-  if (check.level === 'deep') yield* checkVectors(check, segment, bytes)
-}
-
-/** The vectors of a file, bit for bit, against those of the log. */
-async function* checkVectors(
-  check: SegmentCheck,
-  segment: SegmentRow,
-  bytes: Uint8Array,
-): AsyncGenerator<Finding> {
-  const where = `segments/${segment.file}`
   const row = collectionOf(check.live, segment.collection)
-  if (row?.dimension == null) return
-  const { dimension } = row
-  const { space } = (JSON.parse(row.configuration) as CollectionConfiguration).hnsw
-  const count = readHeader(bytes)?.count ?? 0
-  const { first_label: firstLabel, next_label: nextLabel } = segment
-  const reason = await inTurns(checkInSteps(bytes, { dimension, count, firstLabel, nextLabel }))
-  if (reason !== null) {
-    yield finding('segment_damaged', where, `Its structure is wrong: ${reason}.`)
-    return
-  }
-  const labels = new Set<number>()
-  let told = 0
-  for (let from = 0; from < count; from += limits.readAheadRecords) {
-    check.signal?.throwIfAborted()
-    const elements = Array.from({ length: Math.min(limits.readAheadRecords, count - from) }, (_, index) =>
-      elementOf(bytes, dimension, from + index),
-    )
-    for (const { label } of elements) labels.add(label)
-    for await (const found of compareVectors(check, row, space, elements, where)) {
-      if (told < toldMax) yield found
-      told += 1
-    }
-    check.checked.vectors += elements.length
-    await nextTurn()
-  }
-  if (told > toldMax)
-    yield finding('more_of_these', where, `${told - toldMax} more vectors are not the log's.`)
-  for (let from = firstLabel; from < nextLabel; from += labelsPerStep) {
-    for (const label of liveLabels(check.live, row.key, from, Math.min(nextLabel, from + labelsPerStep)))
-      if (!labels.has(label))
-        yield finding('vector_missing', where, `The vector of label ${label} is not in it.`)
-    await nextTurn()
-  }
-}
-
-interface Element {
-  label: number
-  vector: Float32Array
-}
-
-async function* compareVectors(
-  { log, live }: SegmentCheck,
-  row: CollectionRow,
-  space: Space,
-  elements: readonly Element[],
-  where: string,
-): AsyncGenerator<Finding> {
-  const range = [elements[0]!.label, elements.at(-1)!.label] as const
-  const own = bornIn(live, row.key, ...range)
-  const born = new Map([...bornElsewhere(live, row, ...range), ...own])
-  const positions = elements.map(({ label }) => born.get(label)).filter((at) => at !== undefined)
-  const vectors = await loggedVectors(log, positions)
-  for (const { label, vector } of elements) {
-    // What the collection itself has no record of may be there or not: it is never found.
-    if (!own.has(label) && isZero(vector)) continue
-    const at = born.get(label)
-    const logged = at === undefined ? null : vectors.get(at)
-    // A damaged frame is told where it stands; what rests on it cannot be judged.
-    if (logged === undefined) continue
-    if (logged === null) {
-      if (!isZero(vector))
-        yield finding('vector_unaccounted', where, `The log no longer has the vector of label ${label}.`)
-    } else if (!sameBits(prepare(space, logged), vector))
-      yield finding('vector_differs', where, `The vector of label ${label} is not the one at position ${at}.`)
-  }
-}
-
-/** The vectors at the given positions; `null` where they were erased, absent where the frame is damaged. */
-async function loggedVectors(
-  log: OperationLog,
-  positions: readonly number[],
-): Promise<Map<number, Float32Array | null>> {
-  const vectors = new Map<number, Float32Array | null>()
-  try {
-    for (const record of await log.readMany(positions))
-      vectors.set(record.position, 'vectorAt' in record ? (record.state?.vector ?? null) : null)
-  } catch (error) {
-    if (!(error instanceof AnnalsError) || error.code !== 'log_damaged') throw error
-    if (positions.length > 1)
-      for (const position of positions)
-        for (const [at, vector] of await loggedVectors(log, [position])) vectors.set(at, vector)
-  }
-  return vectors
-}
-
-/**
- * Where other collections of the fork family say that the vectors of these labels stand: a fork has the files of
- * its source, and there may be labels in them that it never had; and what the source has let go of, a fork may
- * still stand on. A label means the same in all that have inherited it.
- */
-function bornElsewhere(
-  live: Database.Database,
-  row: CollectionRow,
-  first: number,
-  last: number,
-  seen: Set<number> = new Set([row.key]),
-): Map<number, number> {
-  const born = new Map<number, number>()
-  for (const { relative, upTo } of relativesOf(live, row)) {
-    const until = Math.min(last, upTo - 1)
-    if (seen.has(relative.key) || until < first) continue
-    seen.add(relative.key)
-    const found = [
-      ...bornElsewhere(live, relative, first, until, seen),
-      ...bornIn(live, relative.key, first, until),
-    ]
-    for (const [label, at] of found) born.set(label, at)
-  }
-  return born
-}
-
-/** The source of a fork and the forks of a collection, with the label up to which theirs are the same. */
-function relativesOf(
-  live: Database.Database,
-  { id, forked_from, inherited }: CollectionRow,
-): { relative: CollectionRow; upTo: number }[] {
-  const rows = live
-    .prepare<unknown[], CollectionRow>('SELECT * FROM collections WHERE id = ? OR forked_from = ?')
-    .all(forked_from, id)
-  return rows.map((relative) => ({
-    relative,
-    upTo: relative.id === forked_from ? inherited : relative.inherited,
-  }))
-}
-
-/** Where the vectors of a range of labels stand in the log. */
-function bornIn(
-  live: Database.Database,
-  collection: number,
-  first: number,
-  last: number,
-): Map<number, number> {
-  const sql = `
-    SELECT label, vector_at FROM records WHERE collection = @collection AND label BETWEEN @first AND @last
-    UNION
-    SELECT label, vector_at FROM record_versions WHERE collection = @collection AND label BETWEEN @first AND @last`
-  const rows = live
-    .prepare<object, { label: number; vector_at: number }>(sql)
-    .all({ collection, first, last })
-  return new Map(rows.map(({ label, vector_at }) => [label, vector_at]))
-}
-
-function liveLabels(live: Database.Database, collection: number, first: number, next: number): number[] {
-  const sql = 'SELECT label FROM records WHERE collection = ? AND label >= ? AND label < ?'
-  return live.prepare<unknown[], number>(sql).pluck().all(collection, first, next)
+  if (check.level === 'deep' && row !== undefined) yield* checkVectors(check, row, segment, bytes)
 }
 
 function collectionOf(live: Database.Database, key: number): CollectionRow | undefined {
@@ -274,14 +106,4 @@ function* unnamedFiles({ manifest, vectors }: SegmentCheck): Generator<Finding> 
     if (entry.isFile() && !named.has(file))
       yield finding('file_unnamed', `segments/${file}`, 'The manifest does not name it.')
   }
-}
-
-function isZero(vector: Float32Array): boolean {
-  return vector.every((value) => value === 0)
-}
-
-function sameBits(a: Float32Array, b: Float32Array): boolean {
-  const left = new Uint32Array(a.buffer, a.byteOffset, a.length)
-  const right = new Uint32Array(b.buffer, b.byteOffset, b.length)
-  return left.length === right.length && left.every((bits, index) => bits === right[index])
 }
