@@ -15,15 +15,7 @@ import { collectionNotFound, tagNotFound } from '../../not-found.ts'
 import type { BackupOptions, BackupReport } from '../../portability/backup.ts'
 import { ChangeFeed, type ChangeOptions } from '../../readers/changes.ts'
 import { checkPoint } from '../../readers/read-request.ts'
-import type {
-  CollectionConfiguration,
-  CollectionInfo,
-  Point,
-  Retention,
-  WriteOptions,
-  WriteReceipt,
-} from '../../types.ts'
-import { legacyHnsw } from '../../validation/configuration.ts'
+import type { CollectionInfo, Point, Retention, WriteOptions, WriteReceipt } from '../../types.ts'
 import { checkRetention } from '../../validation/retention.ts'
 import { checkInteger, checkName, checkText } from '../../validation/values.ts'
 import { formatPoint } from '../../wire/point.ts'
@@ -47,7 +39,6 @@ import { checkProofOptions, checkRepairOptions, checkVerifyOptions } from '../au
 import { CallOrder } from '../call-order.ts'
 import { changeOptions, validateChangeOptions } from '../change-options.ts'
 import {
-  checkCreation,
   checkDatabase,
   checkErasure,
   checkNamed,
@@ -59,6 +50,7 @@ import { type ClientScope, scopeOf, scopeWithin } from '../client-scope.ts'
 import { chooseFor, type GivenFunction } from '../embedding-choice.ts'
 import { checkLogOptions } from '../log-options.ts'
 import { checkReindexOptions } from '../reindex-options.ts'
+import { encodeCreation } from './encode-creation.ts'
 import { answerInvalid } from './failure.ts'
 import { apiRoot, databasePath, databasesPath, fitsPath, withQuery } from './paths.ts'
 import {
@@ -351,17 +343,8 @@ export class RemoteClient implements Client, RemoteSession {
     getOrCreate: boolean,
   ): Promise<RemoteCollection> {
     const { body } = await this.#submit(() => {
-      const { name, metadata, configuration } = checkCreation(options)
-      return {
-        method: 'POST',
-        path: `${databasePath(this)}/collections`,
-        body: {
-          name,
-          metadata: metadata ?? undefined,
-          configuration: withServersThreads(configuration, options),
-          get_or_create: getOrCreate,
-        },
-      }
+      const wanted = { ...encodeCreation(options), get_or_create: getOrCreate }
+      return { method: 'POST', path: `${databasePath(this)}/collections`, body: wanted }
     }, write)
     return this.#collection(decodeCollection(body), options.embeddingFunction)
   }
@@ -381,14 +364,4 @@ export class RemoteClient implements Client, RemoteSession {
       ({ call: made, options, transport }) => sendWrite(transport, made, options),
     )
   }
-}
-
-/** How many threads build, where nobody said, is for the cores of the server. */
-function withServersThreads(
-  { hnsw: { num_threads, ...hnsw }, ...rest }: CollectionConfiguration,
-  { configuration, metadata }: CreateCollectionOptions,
-): object {
-  const chosen = configuration?.hnsw ?? legacyHnsw(metadata ?? {})
-  const isGiven = (chosen.num_threads ?? chosen.numThreads) != null
-  return { ...rest, hnsw: isGiven ? { num_threads, ...hnsw } : hnsw }
 }
