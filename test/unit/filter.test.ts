@@ -380,7 +380,7 @@ describe('regularExpression', () => {
         const expected = texts.map((each) => new RegExp(native, 'u').test(each))
         expect(texts.map((each) => regularExpression(pattern).matches(each))).toEqual(expected)
       }),
-      { numRuns: 200 },
+      { numRuns: 500 },
     )
   })
 
