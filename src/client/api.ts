@@ -139,8 +139,11 @@ export interface Tag {
 
 /** How long history is kept, as it was set. */
 export interface RetentionSettings {
-  /** The rule of the whole store: `{ history: 'forever' }` where nothing was set. */
-  store: Retention
+  /**
+   * The rule of the whole store: `{ history: 'forever' }` where nothing was set. `null`: a server does not tell it to
+   * whoever is bound to a tenant.
+   */
+  store: Retention | null
   /** Collections of the database with a rule of their own, oldest first, deleted ones included. */
   collections: { id: string; name: string; deleted: boolean; retention: Retention }[]
 }

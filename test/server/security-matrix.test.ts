@@ -452,3 +452,14 @@ describe('paths that are written otherwise', () => {
     expect(text).not.toContain(secret)
   })
 })
+
+test('the retention of the whole store is not told to whoever is bound to a tenant', async () => {
+  const path = `${databaseUrl(victim)}/retention`
+  await prepare()
+  await ask('admin', 'PUT', path, { retention: { history: { days: 30 } } })
+  const toldTo = async (caller: Caller) =>
+    JSON.parse((await ask(caller, 'GET', path)).text) as { store: unknown }
+  expect((await toldTo('reader')).store).toEqual({ history: { days: 30 } })
+  for (const caller of ['acme-reader', 'acme-admin', 'search-reader'] as const)
+    expect((await toldTo(caller)).store).toBe(null)
+})

@@ -78,7 +78,7 @@ async function show(session: Session, collection: string | undefined): Promise<v
   if (collection !== undefined && chosen.length === 0) await session.collection(collection)
   await out.answer({ store, collections: chosen }, () =>
     out.fields([
-      ['the whole store', historyText(store.history)],
+      ['the whole store', store === null ? 'not told to the user of one tenant' : historyText(store.history)],
       ...chosen.map((one) => [nameOf(one), historyText(one.retention.history)] as const),
     ]),
   )

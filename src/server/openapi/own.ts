@@ -55,7 +55,7 @@ const careSchemas: Readonly<Record<string, JsonSchema>> = {
     },
   }),
   RetentionSettings: object({
-    store: ref('Retention'),
+    store: nullable(ref('Retention')),
     collections: array(object({ id: string, name: string, deleted: boolean, retention: ref('Retention') })),
   }),
   Tenant: object({ name: string }),

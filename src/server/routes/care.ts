@@ -106,8 +106,10 @@ export const careRoutes: readonly Route[] = [
     summary: 'How long superseded versions are kept: the rule of the store, and those of collections.',
     strict: true,
     success: { schema: { $ref: 'RetentionSettings#' } },
-    handle: async ({ server, params }) =>
-      json(await server.store.client.scope(placeOf(params)).getRetention()),
+    handle: async ({ server, request, params }) => {
+      const { store, collections } = await server.store.client.scope(placeOf(params)).getRetention()
+      return json({ store: seesStore(request.identity) ? store : null, collections })
+    },
   },
   {
     method: 'GET',
