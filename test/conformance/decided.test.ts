@@ -1,5 +1,5 @@
 import { decided } from './moved-faces.ts'
-import { movedSmall } from './scopes.ts'
+import { decidedAnew } from './scopes.ts'
 import { describeClient } from './suite.ts'
 
-describeClient(decided, movedSmall)
+describeClient(decided, decidedAnew)

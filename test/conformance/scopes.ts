@@ -56,6 +56,15 @@ export const movedSmall: Scope = {
   topics: moved.topics?.filter((topic) => topic !== 'lifecycle') ?? [],
 }
 
+/** As `movedSmall`, for a store whose commits were decided anew. */
+export const decidedAnew: Scope = {
+  ...movedSmall,
+  cannot: {
+    'is answered as it was set: of the store, and of collections that have their own':
+      'what was done to the history of the source ends there',
+  },
+}
+
 /**
  * An export holds the records of one collection as they are. So no topic is run that is about what came before
  * (time, history, changes, forks), about who wrote it and under which key (write options), about the order of
