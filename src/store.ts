@@ -253,7 +253,8 @@ export class Store {
   repair(options?: RepairOptions): Promise<RepairResult> {
     const idle = () => this.#sealer.idle()
     const forget = () => this.reader.forget()
-    return this.#whileOpen(repair({ ...this.#verifyParts(), idle, forget }, options))
+    const catchUp = () => this.writer.exclusive(() => this.projector.catchUp())
+    return this.#whileOpen(repair({ ...this.#verifyParts(), idle, forget, catchUp }, options))
   }
 
   /** Waits for accepted writes, then releases everything; idempotent. */

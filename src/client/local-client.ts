@@ -113,7 +113,10 @@ export class LocalClient implements Client, Session {
   }
 
   async stats(): Promise<StoreStats> {
-    return storeStats(await this.store(), this.#leased.path)
+    const store = await this.store()
+    // What is being applied could not be read yet.
+    await store.projector.settled()
+    return storeStats(store, this.#leased.path)
   }
 
   async backup(target: string, options: BackupOptions = {}): Promise<BackupReport> {

@@ -107,7 +107,7 @@ export class Reindexer {
     sealer
       .alone(row, (loaded) => {
         const { hnsw } = loaded
-        return this.#rebuild(row, loaded, { groups: gathered(loaded), hnsw, options: { recallMin: 0 } })
+        return this.#rebuild(row, loaded, { groups: gathered(loaded), hnsw, options: {}, isMeasured: false })
       })
       .catch((error: unknown) => {
         this.#retryAt.set(row.id, row.next_label + limits.growingVectorsMax)
@@ -133,27 +133,48 @@ export class Reindexer {
   async #rebuild(
     row: CollectionRow,
     index: VectorIndex,
-    { groups, hnsw, options, admitted }: Rebuild,
+    { groups, hnsw, options, admitted, isMeasured = true }: Rebuild,
   ): Promise<ReindexReport> {
     const { signal } = options
+    const { stopping } = this.#parts.sealer
     const sources: BuiltSource[] = []
     for (const group of groups) {
       signal?.throwIfAborted()
       sources.push(await this.#build(row, index, group, { hnsw, signal }))
       options.onProgress?.({ built: sources.length, segments: groups.length })
     }
+    const segments = { before: this.#parts.manifest.ofCollection(row.key).length, after: 0 }
     const loaded: SealedSegment[] = []
+    let recall = 1
+    let replaced: string[]
     try {
       for (const source of sources) loaded.push(await SealedSegment.load(source))
-      const recall = await sampledRecall(index, loaded, hnsw.ef_search)
-      refuseBad(row, recall, options.recallMin)
+      if (isMeasured) {
+        const ended = signal === undefined ? stopping : AbortSignal.any([signal, stopping])
+        recall = await sampledRecall(index, loaded, hnsw.ef_search, ended)
+        refuseBad(row, recall, options.recallMin)
+      }
       await admitted?.()
-      return await this.#takeOver(row, index, groups, { sources, loaded, recall })
+      replaced = this.#swap(row, index, groups.flat(), sources, loaded)
     } catch (error) {
       for (const segment of loaded) segment.release()
       await this.#removeUnnamed(row, sources)
       throw error
     }
+    // From here on the new segments answer, whatever becomes of the old files.
+    await this.#removeReplaced(row, replaced)
+    segments.after = this.#parts.manifest.ofCollection(row.key).length
+    return { segments, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
+  }
+
+  /** What cannot be removed now is removed at the next opening, as nothing names it. */
+  async #removeReplaced({ name }: CollectionRow, files: readonly string[]): Promise<void> {
+    for (const file of files)
+      await rm(file, { force: true }).catch((error: unknown) =>
+        this.#parts.warn(
+          `A replaced segment of the collection ${name} still stands there: ${messageOf(error)}`,
+        ),
+      )
   }
 
   // Files that nothing names may hold what is erased meanwhile. One that is named was written again as it was.
@@ -161,20 +182,6 @@ export class Reindexer {
     const { manifest, vectors } = this.#parts
     const named = new Set(manifest.ofCollection(row.key).map(({ file }) => vectors.path(file)))
     for (const { file } of sources) if (!named.has(file)) await rm(file, { force: true })
-  }
-
-  /** Puts what was built in the place of what it covers, then removes that. */
-  async #takeOver(
-    row: CollectionRow,
-    index: VectorIndex,
-    groups: readonly (readonly Segment[])[],
-    { sources, loaded, recall }: Built,
-  ): Promise<ReindexReport> {
-    const before = this.#parts.manifest.ofCollection(row.key).length
-    const replaced = this.#swap(row, index, groups.flat(), sources, loaded)
-    for (const file of replaced) await rm(file, { force: true })
-    const after = this.#parts.manifest.ofCollection(row.key).length
-    return { segments: { before, after }, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
   }
 
   #build(
@@ -226,13 +233,8 @@ interface Rebuild {
   options: ReindexOptions
   /** Waited for before anything takes over; what it throws leaves the segments as they are. */
   admitted?: () => Promise<void>
-}
-
-/** What takes over: files, what is loaded from them, and how good it is. */
-interface Built {
-  sources: readonly BuiltSource[]
-  loaded: readonly SealedSegment[]
-  recall: number
+  /** Whether the recall is sampled, and refused when it is bad; default true. */
+  isMeasured?: boolean
 }
 
 function refuseBad({ name }: CollectionRow, recall: number, recallMin = 0.9): void {

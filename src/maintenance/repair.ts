@@ -26,6 +26,8 @@ export interface RepairResult {
 export interface RepairParts extends VerifyParts {
   /** Settles once no segment is being built any more. */
   idle: () => Promise<void>
+  /** Applies what the log holds and the tables lack, after a failure. */
+  catchUp: () => Promise<void>
   /** Drops what readers remember of the tables. */
   forget: () => void
 }
@@ -43,6 +45,8 @@ export async function repair(parts: RepairParts, options: RepairOptions = {}): P
     onProgress?.({ step, done, total })
   }
   if (await logIsSound(parts, tell('log'))) {
+    // Else what is missing would be mended row by row, and applied once more by the next write.
+    await parts.catchUp()
     const { log, isApplying } = parts
     const check = { log, isApplying, live: parts.metadata.db, checked: nothingChecked(), mend: true }
     for await (const found of verifyMetadata(check, tell('metadata')))

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { basename } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Subscription } from 'rxjs'
-import { messageOf } from '../errors.ts'
+import { AnnalsError, messageOf } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Catalog } from '../projections/metadata/catalog.ts'
 import type { Manifest, SegmentRow } from '../projections/metadata/manifest.ts'
@@ -55,7 +55,7 @@ export class Sealer {
   readonly #retryAt = new Map<string, number>()
   /** Who waits to work on a collection alone; meanwhile nothing more of it is sealed. */
   readonly #waiting = new Map<string, number>()
-  #stopped = false
+  readonly #stopping = new AbortController()
   #paused = false
 
   constructor(parts: SealerParts) {
@@ -70,6 +70,15 @@ export class Sealer {
   /** Collections that are being sealed or rebuilt right now. */
   get busy(): number {
     return this.#busy.size
+  }
+
+  /** Aborted when the store is closed: what is built for it is not wanted any more. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted
   }
 
   /** Starts nothing new until `resume`: bulk work comes first. */
@@ -154,7 +163,7 @@ export class Sealer {
 
   /** Starts nothing new, and drops what runs: it can be built again from the log. */
   async stop(): Promise<void> {
-    this.#stopped = true
+    this.#stopping.abort(new AnnalsError('store_closed', 'The store is closed.'))
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
     await this.#parts.builders.close()
     await this.idle()
@@ -162,7 +171,7 @@ export class Sealer {
 
   // Nobody waits for what is looked at in the background: what it throws would end the process.
   #guard(work: () => void): void {
-    if (this.#stopped) return
+    if (this.#isStopped) return
     try {
       work()
     } catch (error) {
@@ -182,7 +191,7 @@ export class Sealer {
   }
 
   #consider(row: CollectionRow): void {
-    if (this.#stopped || this.#paused || this.#busy.has(row.id)) return
+    if (this.#isStopped || this.#paused || this.#busy.has(row.id)) return
     if ((this.#waiting.get(row.id) ?? 0) > 0) return
     if (row.next_label < (this.#retryAt.get(row.id) ?? 0)) return
     if (this.#sourceToShare(row) !== undefined) {
@@ -213,7 +222,7 @@ export class Sealer {
   }
 
   #failed(row: CollectionRow, what: string, error: unknown): void {
-    if (this.#stopped) return
+    if (this.#isStopped) return
     this.#retryAt.set(row.id, row.next_label + 1000)
     this.#parts.warn(`${what} ${row.name} failed: ${messageOf(error)}`)
   }
@@ -232,7 +241,7 @@ export class Sealer {
   async #share(fork: CollectionRow, source: CollectionRow): Promise<void> {
     const { manifest, vectors, transaction } = this.#parts
     // Whoever waited longer may have sealed it.
-    if (this.#upTo(fork.key) > 0 || this.#stopped) return
+    if (this.#upTo(fork.key) > 0 || this.#isStopped) return
     const shared = this.#toShare(fork, source).map((segment) => ({
       ...segment,
       collection: fork.key,
@@ -240,7 +249,7 @@ export class Sealer {
       from: vectors.path(segment.file),
     }))
     await shareFiles(shared.map(({ from, file }) => ({ from, to: vectors.path(file) })))
-    if (this.#stopped) return
+    if (this.#isStopped) return
     // From here to the end of the turn nothing can come in between.
     transaction(() => {
       for (const segment of shared) manifest.add(segment)
@@ -307,7 +316,7 @@ export class Sealer {
   /** Names a segment in the manifest; answers whether it was wanted any more. */
   #name(row: CollectionRow, source: BuiltSource): boolean {
     const { catalog, manifest, vectors } = this.#parts
-    if (this.#stopped || catalog.collectionById(row.id) === undefined) {
+    if (this.#isStopped || catalog.collectionById(row.id) === undefined) {
       rmSync(source.file, { force: true })
       return false
     }
@@ -325,12 +334,12 @@ export class Sealer {
       const rows = standing.exact.rows(first, next)
       const source = await this.#buildFrom(collection, index.hnsw, index.dimension!, rows)
       const sealed = await SealedSegment.load(source)
-      if (this.#stopped) return sealed.release()
+      if (this.#isStopped) return sealed.release()
       this.#parts.manifest.rebuilt(id, source.bytes, source.digest)
       index.replaceSegment(sealed)
     }
     this.alone(collection, work).catch((error: unknown) => {
-      if (!this.#stopped) this.#parts.warn(`Building a segment again failed: ${messageOf(error)}`)
+      if (!this.#isStopped) this.#parts.warn(`Building a segment again failed: ${messageOf(error)}`)
     })
   }
 

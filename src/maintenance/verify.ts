@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AnnalsError } from '../errors.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Manifest } from '../projections/metadata/manifest.ts'
@@ -67,7 +68,9 @@ export async function* verifyStore(
     onProgress?.({ step, done, total })
   }
   signal?.throwIfAborted()
-  yield* checkCheckpoint(parts.log, parts.metadata.db)
+  // What is being applied is in the log already, and not yet in the tables. Both are read in one turn.
+  while (parts.isApplying()) await nextTurn()
+  yield* [...checkCheckpoint(parts.log, parts.metadata.db)]
   if (parts.metadataReplaced !== null)
     yield finding('metadata_replaced', 'metadata.sqlite3', `At the last opening: ${parts.metadataReplaced}.`)
   const isSound = yield* verifyLog(parts, level, checked, tell('log'))

@@ -10,6 +10,7 @@ export class WalFolder {
   readonly #warn: (message: string) => void
   readonly #subscription: Subscription
   #scheduled: NodeJS.Immediate | null = null
+  #foldAtBytes: number = limits.walBytesMax
 
   constructor(projector: Projector, file: MetadataFile, warn: (message: string) => void) {
     this.#file = file
@@ -25,8 +26,14 @@ export class WalFolder {
   }
 
   async #foldIfLarge(): Promise<void> {
-    if (this.#file.walBytes() >= limits.walBytesMax)
-      await this.#file.fold().catch((error: unknown) => this.#warn(messageOf(error)))
+    if (this.#file.walBytes() >= this.#foldAtBytes)
+      try {
+        const isFolded = await this.#file.fold()
+        // A viewer that goes on reading keeps the log: to try again with each commit would hold up the writes.
+        this.#foldAtBytes = isFolded ? limits.walBytesMax : 1.25 * this.#file.walBytes()
+      } catch (error) {
+        this.#warn(messageOf(error))
+      }
     this.#scheduled = null
   }
 }

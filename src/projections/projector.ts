@@ -130,6 +130,11 @@ export class Projector {
     return this.#isApplying
   }
 
+  /** Settles once nothing is being applied: then the tables stand where the log does, until the next turn at least. */
+  async settled(): Promise<void> {
+    while (this.#isApplying) await nextTurn()
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }

@@ -116,6 +116,7 @@ class DiskMetadataFile implements MetadataFile {
   readonly replaced: string | null
   readonly #digests: PageDigests
   #folding: Promise<boolean> | null = null
+  #isClosing = false
 
   constructor(db: Database.Database, digests: PageDigests, replaced: string | null) {
     this.db = db
@@ -130,6 +131,7 @@ class DiskMetadataFile implements MetadataFile {
   async fold(): Promise<boolean> {
     // Not `settled`: between its end and the next line another fold could begin.
     while (this.#folding !== null) await this.#folding.catch(() => undefined)
+    if (this.#isClosing) return false
     const folding = this.#digests.foldInTurns(this.db)
     this.#folding = folding
     try {
@@ -144,6 +146,7 @@ class DiskMetadataFile implements MetadataFile {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true
     await this.settled()
     // What fails here fails again in the last fold.
     await this.#digests.foldInTurns(this.db).catch(() => undefined)

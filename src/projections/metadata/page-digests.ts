@@ -151,16 +151,25 @@ export class PageDigests {
    */
   close(db: Database.Database): void {
     if (this.#thread?.isBusy === true) {
-      closeKeepingLog(db)
+      this.#leaveLog(db)
       return
     }
     try {
       this.fold(db)
     } catch (error) {
-      closeKeepingLog(db)
+      this.#leaveLog(db)
       throw error
     }
     db.close()
+  }
+
+  /** Closes the connection without a checkpoint. */
+  #leaveLog(db: Database.Database): void {
+    const last = readerOf(db.name)
+    db.close()
+    // A thread that ends with its process closes a connection that can write, and must not be the last to leave.
+    if (this.#thread === null) last?.close()
+    else keptReaders.push(last)
   }
 
   #failed(cause: unknown): AnnalsError {
@@ -238,21 +247,23 @@ function isFailedSync(error: unknown): boolean {
   return syscall === 'fsync' || (typeof code === 'string' && /^SQLITE_IOERR_(DIR_)?FSYNC$/.test(code))
 }
 
+/** Connections that stay open until the process is gone. */
+const keptReaders: (Database.Database | null)[] = []
+
 /**
- * Only the last connection to leave runs a checkpoint and deletes the log, and one that can only read does not.
- * https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files
+ * A connection that can only read. Only the last one to leave runs a checkpoint and deletes the log, and one that
+ * can only read does not. https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files
  */
-function closeKeepingLog(db: Database.Database): void {
-  let last: Database.Database | null = null
+function readerOf(databasePath: string): Database.Database | null {
   try {
-    last = new Database(db.name, { readonly: true, fileMustExist: true })
+    const reader = new Database(databasePath, { readonly: true, fileMustExist: true })
     // The lock that makes it a connection comes with the first read.
-    last.pragma('schema_version')
+    reader.pragma('schema_version')
+    return reader
   } catch {
     // Then there is a checkpoint: the next check finds damage, and the database is derived again.
+    return null
   }
-  db.close()
-  last?.close()
 }
 
 /** Several threads check one part each; the files are sound when all parts are. */
