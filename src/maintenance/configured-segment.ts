@@ -1,5 +1,5 @@
 /** Sealed segments as the configuration of their collection has them: built, and described for the manifest. */
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { SegmentRow } from '../projections/metadata/manifest.ts'
 import type { SealedSegmentSource } from '../projections/vectors/sealed-segment.ts'
@@ -29,7 +29,8 @@ export async function buildConfigured(
 ): Promise<BuiltSource> {
   const { space, max_neighbors: maxNeighbors, ef_construction: efConstruction, ef_search: efSearch } = hnsw
   const { firstLabel, count } = rows
-  await mkdir(dirname(file), { recursive: true })
+  // In this turn: a store that is closed waits for its builds, and would not wait for this.
+  mkdirSync(dirname(file), { recursive: true })
   const build = { ...rows, dimension, space, maxNeighbors, efConstruction, file, ...(signal && { signal }) }
   const built = await builders.build(build, { collection, numThreads: hnsw.num_threads })
   return { ...built, file, firstLabel, nextLabel: firstLabel + count, space, dimension, efSearch }
