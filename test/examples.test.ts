@@ -1,26 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { codeBlocks, installInto } from './support/guides.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
 /** A user's project, in which annals is installed. */
 const project = mkdtempSync(join(tmpdir(), 'annals-examples-'))
-beforeAll(() => {
-  mkdirSync(join(project, 'node_modules'))
-  symlinkSync(root, join(project, 'node_modules', 'annals'), 'junction')
-})
+beforeAll(() => installInto(project))
 afterAll(() => rmSync(project, { recursive: true, force: true }))
 
 function read(file: string): string {
@@ -29,7 +18,7 @@ function read(file: string): string {
 
 /** All blocks of JavaScript in a Markdown file. */
 function examples(file: string): string[] {
-  return [...read(file).matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, code]) => code!)
+  return codeBlocks(read(file), 'js')
 }
 
 function run(script: string, cwd: string) {

@@ -1,20 +1,18 @@
 /** The guide to auditing, run as a user would run it; and the commands of docs/proofs.md on what it produced. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { codeBlocks, installInto } from '../support/guides.ts'
 import { Stores } from './support.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const project = mkdtempSync(join(tmpdir(), 'annals-guide-'))
 const stores = new Stores()
 
-beforeAll(() => {
-  mkdirSync(join(project, 'node_modules'))
-  symlinkSync(root, join(project, 'node_modules', 'annals'), 'junction')
-})
+beforeAll(() => installInto(project))
 afterAll(async () => {
   await stores.release()
   rmSync(project, { recursive: true, force: true })
@@ -22,10 +20,7 @@ afterAll(async () => {
 
 /** All blocks of a language in a Markdown file. */
 function blocks(file: string, language: string): string[] {
-  const text = readFileSync(join(root, file), 'utf8')
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
-    ([, code]) => code!,
-  )
+  return codeBlocks(readFileSync(join(root, file), 'utf8'), language)
 }
 
 test('the program of the guide prints what the guide says', () => {

@@ -5,18 +5,12 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { codeBlocks } from '../support/guides.ts'
 import { binary, temporary } from './support.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const guide = readFileSync(join(root, 'docs/guides/command-line.md'), 'utf8')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
-
-/** The code blocks of a page in one language. */
-function blocks(page: string, language: string): string[] {
-  return [...page.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
-    ([, text]) => text!,
-  )
-}
 
 async function freePort(): Promise<number> {
   const server = createServer()
@@ -51,13 +45,13 @@ async function printed(script: string): Promise<string> {
 }
 
 test('the guide prints what it says', async () => {
-  expect(await printed(blocks(guide, 'sh').join('\n'))).toBe(
-    masked(blocks(guide, 'text').join(''), '/home/ada'),
+  expect(await printed(codeBlocks(guide, 'sh').join('\n'))).toBe(
+    masked(codeBlocks(guide, 'text').join(''), '/home/ada'),
   )
 }, 300_000)
 
 test('so does the README', async () => {
-  const lines = blocks(readme, 'console')[0]!.split(/(?<=\n)/)
+  const lines = codeBlocks(readme, 'console')[0]!.split(/(?<=\n)/)
   const [server, ...commands] = lines.filter((line) => line.startsWith('$ ')).map((line) => line.slice(2))
   // Whoever types gives the server the time to come up.
   const wait = 'until annals collections --url http://localhost:8000 &> /dev/null; do sleep 1; done\n'

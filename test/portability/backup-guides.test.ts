@@ -1,8 +1,9 @@
 /** The code of the guides runs, and prints what its comments say. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { codeBlocks, installInto } from '../support/guides.ts'
 import { temporary } from './support.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -10,11 +11,9 @@ const root = resolve(import.meta.dirname, '../..')
 /** Runs all blocks of JavaScript in a guide as one program, in a user's project. */
 function run(guide: string): { lines: string[]; stderr: string } {
   const text = readFileSync(join(root, 'docs/guides', guide), 'utf8')
-  const code = [...text.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, block]) => block!).join('\n')
   const project = temporary()
-  mkdirSync(join(project, 'node_modules'))
-  symlinkSync(root, join(project, 'node_modules', 'annals'), 'junction')
-  writeFileSync(join(project, 'guide.mjs'), code)
+  installInto(project)
+  writeFileSync(join(project, 'guide.mjs'), codeBlocks(text, 'js').join('\n'))
   const { stdout, stderr } = spawnSync(process.execPath, ['guide.mjs'], { cwd: project, encoding: 'utf8' })
   return { lines: stdout.trimEnd().split('\n'), stderr }
 }

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { codeBlocks, installInto } from '../support/guides.ts'
 import { temporaryFolder } from './folder.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -10,11 +11,10 @@ const folder = temporaryFolder()
 /** The code of a guide, block after block, as one program in a folder where `annals` is installed. */
 function program(guide: string, change: (code: string) => string = (code) => code): string {
   const text = readFileSync(join(root, 'docs/guides', `${guide}.md`), 'utf8')
-  const blocks = [...text.matchAll(/^```js\n([^`]*(?:`[^`]+)*?)^```$/gm)].map((match) => match[1])
+  const blocks = codeBlocks(text, 'js')
   expect(blocks.length).toBeGreaterThan(2)
   const home = join(folder, guide)
-  mkdirSync(join(home, 'node_modules'), { recursive: true })
-  symlinkSync(root, join(home, 'node_modules/annals'))
+  installInto(home)
   writeFileSync(join(home, 'program.mjs'), change(blocks.join('\n')))
   return home
 }

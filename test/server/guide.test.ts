@@ -2,15 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { compareSync } from 'bcryptjs'
@@ -20,28 +12,19 @@ import { Interrupt } from '../../src/cli/interrupt.ts'
 import { makeProgram } from '../../src/cli/program.ts'
 import { configure } from '../../src/server/configuration/configuration.ts'
 import { settings } from '../../src/server/configuration/settings.ts'
+import { codeBlocks, installInto } from '../support/guides.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const project = mkdtempSync(join(tmpdir(), 'annals-guide-'))
 const server = readFileSync(join(root, 'docs/guides/server.md'), 'utf8')
 const security = readFileSync(join(root, 'docs/guides/security.md'), 'utf8')
 
-beforeAll(() => {
-  mkdirSync(join(project, 'node_modules'))
-  symlinkSync(root, join(project, 'node_modules', 'annals'), 'junction')
-  symlinkSync(join(root, 'node_modules/chromadb'), join(project, 'node_modules', 'chromadb'), 'junction')
-})
+beforeAll(() => installInto(project, ['chromadb']))
 afterAll(() => rmSync(project, { recursive: true, force: true }))
-
-function blocks(text: string, language: string): string[] {
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
-    ([, code]) => code!,
-  )
-}
 
 /** What the code of a guide prints. */
 function printed(text: string): string[] {
-  writeFileSync(join(project, 'guide.mjs'), blocks(text, 'js').join('\n'))
+  writeFileSync(join(project, 'guide.mjs'), codeBlocks(text, 'js').join('\n'))
   const options = { cwd: project, encoding: 'utf8' } as const
   const { stdout, stderr } = spawnSync(process.execPath, ['guide.mjs'], options)
   expect(stderr).toBe('')
@@ -76,8 +59,8 @@ test('the table of the guide has every setting', () => {
 })
 
 test('the files of the guides are understood', () => {
-  const [file] = blocks(server, 'yaml')
-  const [people] = blocks(security, 'yaml')
+  const [file] = codeBlocks(server, 'yaml')
+  const [people] = codeBlocks(security, 'yaml')
   const files: Record<string, string> = { 'annals.yaml': file!, '/etc/annals/people.yaml': people! }
   const { auth, limits, tls, path } = configure({ file: 'annals.yaml', read: (name) => files[name] ?? name })
   expect([path, limits?.bodyBytes, tls?.key]).toEqual(['/var/lib/annals', 67_108_864, '/etc/annals/key.pem'])
@@ -105,7 +88,7 @@ test('every flag in the guides is one of its command', async () => {
     readFileSync(join(root, 'docs/guides', name), 'utf8'),
   )
   for (const guide of guides) {
-    const lines = blocks(guide, 'sh').join('\n').replaceAll('\\\n', ' ').split('\n')
+    const lines = codeBlocks(guide, 'sh').join('\n').replaceAll('\\\n', ' ').split('\n')
     for (const line of lines)
       for (const [, name, rest] of line.matchAll(/\bannals ([a-z-]+)((?:[^|;&$]|\$(?!\())*)/g)) {
         const command = commands.find((one) => one.name() === name)
