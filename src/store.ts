@@ -275,9 +275,10 @@ export class Store {
   #verifyParts(): VerifyParts {
     const { log, metadata, manifest, vectors, report, projector } = this
     const isApplying = () => projector.isApplying
+    const applied = () => projector.settled()
     const settled = (collection: string) => this.#sealer.settled(collection)
     const { metadataReplaced } = report
-    return { log, metadata, manifest, vectors, settled, isApplying, metadataReplaced }
+    return { log, metadata, manifest, vectors, settled, isApplying, applied, metadataReplaced }
   }
 
   async #close(): Promise<void> {

@@ -136,22 +136,21 @@ export class Reindexer {
     { groups, hnsw, options, admitted, isMeasured = true }: Rebuild,
   ): Promise<ReindexReport> {
     const { signal } = options
-    const { stopping } = this.#parts.sealer
     const sources: BuiltSource[] = []
     for (const group of groups) {
       signal?.throwIfAborted()
       sources.push(await this.#build(row, index, group, { hnsw, signal }))
       options.onProgress?.({ built: sources.length, segments: groups.length })
     }
-    const segments = { before: this.#parts.manifest.ofCollection(row.key).length, after: 0 }
+    const before = this.#parts.manifest.ofCollection(row.key).length
     const loaded: SealedSegment[] = []
     let recall = 1
     let replaced: string[]
     try {
       for (const source of sources) loaded.push(await SealedSegment.load(source))
       if (isMeasured) {
-        const ended = signal === undefined ? stopping : AbortSignal.any([signal, stopping])
-        recall = await sampledRecall(index, loaded, hnsw.ef_search, ended)
+        const ends = [this.#parts.sealer.stopping, ...(signal === undefined ? [] : [signal])]
+        recall = await sampledRecall(index, loaded, hnsw.ef_search, ends)
         refuseBad(row, recall, options.recallMin)
       }
       await admitted?.()
@@ -163,8 +162,8 @@ export class Reindexer {
     }
     // From here on the new segments answer, whatever becomes of the old files.
     await this.#removeReplaced(row, replaced)
-    segments.after = this.#parts.manifest.ofCollection(row.key).length
-    return { segments, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
+    const after = this.#parts.manifest.ofCollection(row.key).length
+    return { segments: { before, after }, recall, vectors: loaded.reduce((sum, one) => sum + one.count, 0) }
   }
 
   /** What cannot be removed now is removed at the next opening, as nothing names it. */

@@ -12,13 +12,13 @@ const valuesPerTurn = 2_000_000
 /**
  * How much of the truth graphs find that are to join an index: the share of the 10 nearest, for live vectors
  * spread evenly over each; 1 where there is nothing to find. The dead of the index become dead in them.
- * Throws the signal's reason.
+ * Throws the reason of whichever signal ends it.
  */
 export async function sampledRecall(
   index: VectorIndex,
   segments: readonly SealedSegment[],
   ef: number,
-  signal: AbortSignal,
+  ends: readonly AbortSignal[],
 ): Promise<number> {
   let found = 0
   let sought = 0
@@ -29,7 +29,7 @@ export async function sampledRecall(
     for (let at = 0; at < live.length; at += step) {
       const query = segment.vectorAt(live[at]!)!
       const worst = await farthest(segment, query, live)
-      signal.throwIfAborted()
+      for (const end of ends) end.throwIfAborted()
       const near = segment.search(query, sampleNeighbors, ef)
       found += near.filter(({ distance }) => distance <= worst).length
       sought += Math.min(sampleNeighbors, live.length)

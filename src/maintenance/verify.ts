@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AnnalsError } from '../errors.ts'
 import type { OperationLog } from '../log/operation-log.ts'
 import type { Manifest } from '../projections/metadata/manifest.ts'
@@ -50,6 +49,8 @@ export interface VerifyParts {
   settled: (collection: string) => Promise<void>
   /** Whether the metadata is catching up with the log. */
   isApplying: () => boolean
+  /** Settles once it is not. */
+  applied: () => Promise<void>
   /** Why the metadata was derived anew at the last opening. */
   metadataReplaced: string | null
 }
@@ -69,7 +70,7 @@ export async function* verifyStore(
   }
   signal?.throwIfAborted()
   // What is being applied is in the log already, and not yet in the tables. Both are read in one turn.
-  while (parts.isApplying()) await nextTurn()
+  await parts.applied()
   yield* [...checkCheckpoint(parts.log, parts.metadata.db)]
   if (parts.metadataReplaced !== null)
     yield finding('metadata_replaced', 'metadata.sqlite3', `At the last opening: ${parts.metadataReplaced}.`)

@@ -74,19 +74,22 @@ export class Projector {
     leaves: readonly Buffer[],
     perTurn: number,
   ): Promise<void> {
-    const frontier = this.#metadata.mark?.frontier ?? new MerkleFrontier()
-    let turn: OperationRecord[] = []
+    let first = 0
     for (const [index, record] of records.entries()) {
       // A turn ends before the commit that would make it too long.
-      if (turn.length + record.commit.count > perTurn && turn.length > 0 && beginsCommit(record)) {
-        await this.#applyUpTo(turn, frontier)
-        turn = []
-        await nextTurn()
-      }
-      frontier.append(leaves[index]!)
-      turn.push(record)
+      if (index === first || !beginsCommit(record) || index - first + record.commit.count <= perTurn) continue
+      const frontier = this.#frontier()
+      for (const leaf of leaves.slice(first, index)) frontier.append(leaf)
+      await this.#applyUpTo(records.slice(first, index), frontier)
+      first = index
+      await nextTurn()
     }
-    await this.#applyUpTo(turn, frontier)
+    await this.#applyUpTo(records.slice(first), this.#log.frontier)
+  }
+
+  /** Of the log, at the last record that is applied. */
+  #frontier(): MerkleFrontier {
+    return this.#metadata.mark?.frontier ?? new MerkleFrontier()
   }
 
   /**
@@ -104,7 +107,7 @@ export class Projector {
   }
 
   async #catchUp(onProgress?: (position: number, head: number) => void): Promise<void> {
-    const frontier = this.#metadata.mark?.frontier ?? new MerkleFrontier()
+    const frontier = this.#frontier()
     let batch: OperationRecord[] = []
     let bytes = 0
     let fork = this.#metadata.hidden

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { FoldAnswer, FoldRequest, FoldTask } from './fold-worker.ts'
-import { Digests, type Sidecar } from './page-digests-worker.ts'
+import { revived, type Sidecar } from './page-digests-worker.ts'
 
 /** Who waits for a fold. */
 interface Waiting {
@@ -67,11 +67,7 @@ export class FoldThread {
     if ('failure' in answer) {
       const { message, ...known } = answer.failure
       waiting?.reject(Object.assign(new Error(message), known))
-    } else {
-      // What came from a thread has lost its class.
-      const { sidecar } = answer
-      waiting?.resolve({ ...sidecar, digests: new Digests(sidecar.digests.bytes) })
-    }
+    } else waiting?.resolve(revived(answer.sidecar))
   }
 
   #settled(): Waiting | null {

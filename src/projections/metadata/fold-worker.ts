@@ -10,7 +10,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { messageOf } from '../../errors.ts'
 import { writeDurably } from '../../files.ts'
-import { Digests, encodeSidecar, type Sidecar, sidecarOf } from './page-digests-worker.ts'
+import { encodeSidecar, revived, type Sidecar, sidecarOf } from './page-digests-worker.ts'
 import { checkpointRow, digestLog, framesToFold } from './wal-fold.ts'
 
 /** What the thread is started with. */
@@ -62,9 +62,9 @@ class Folder {
   }
 }
 
-function answer(folder: Folder, { pageSize, frames, folded, digests }: Sidecar): FoldAnswer {
+function answer(folder: Folder, before: Sidecar): FoldAnswer {
   try {
-    return { sidecar: folder.fold({ pageSize, frames, folded, digests: new Digests(digests.bytes) }) }
+    return { sidecar: folder.fold(revived(before)) }
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException
     return { failure: { message: messageOf(error), code, syscall } }

@@ -41,6 +41,11 @@ export interface Sidecar {
   digests: Digests
 }
 
+/** What came from another thread has lost its class: the same with the digests that it stands for. */
+export function revived(sidecar: Sidecar): Sidecar {
+  return { ...sidecar, digests: new Digests(sidecar.digests.bytes) }
+}
+
 /** What a check found, and when it is sound, what the pages were checked against. */
 export type PageFinding =
   | { state: 'fresh' }

@@ -22,11 +22,11 @@ import { fileBytes, writeDurably } from '../../files.ts'
 import { FoldThread } from './fold-thread.ts'
 import {
   type CheckTask,
-  Digests,
   decodeSidecar,
   encodeSidecar,
   inspectPages,
   type PageFinding,
+  revived,
   type Share,
   type Sidecar,
   sidecarOf,
@@ -288,15 +288,10 @@ function inspectInThread(databasePath: string, share: Share): Promise<PageFindin
       workerData,
       execArgv: [],
     })
-    worker.once('message', (finding: PageFinding) => resolve(revived(finding)))
+    worker.once('message', (finding: PageFinding) =>
+      resolve(finding.state === 'sound' ? { ...finding, sidecar: revived(finding.sidecar) } : finding),
+    )
     worker.once('error', fail)
     worker.once('exit', (code) => fail(`the thread ended with code ${code}`))
   })
-}
-
-/** What came from a thread has lost its class. */
-function revived(finding: PageFinding): PageFinding {
-  if (finding.state !== 'sound') return finding
-  const { sidecar } = finding
-  return { state: 'sound', sidecar: { ...sidecar, digests: new Digests(sidecar.digests.bytes) } }
 }
